@@ -1,0 +1,88 @@
+// Package scalar holds the GraphQL scalars of the project: DateTime, JSON and an Int of exactly 32 bits. gqlgen binds them by
+// the names of their functions (gqlgen.yml).
+package scalar
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+)
+
+// dateTimeFormat is RFC 3339 in UTC with microseconds.
+const dateTimeFormat = "2006-01-02T15:04:05.000000Z"
+
+// MarshalDateTime writes t in UTC with microseconds.
+func MarshalDateTime(t time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		_, _ = w.Write(t.UTC().AppendFormat(nil, `"`+dateTimeFormat+`"`))
+	})
+}
+
+// UnmarshalDateTime reads an RFC 3339 time with an offset, in the years 1 to 9999, into UTC with microseconds.
+func UnmarshalDateTime(v any) (time.Time, error) {
+	text, ok := v.(string)
+	if !ok {
+		return time.Time{}, errors.New("give a DateTime as an RFC 3339 string")
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("give a DateTime as RFC 3339 with an offset, such as 2026-11-22T14:03:07.12Z, not %q", clip(text))
+	}
+	if t = t.UTC().Truncate(time.Microsecond); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, errors.New("give a DateTime in the years 0001 to 9999")
+	}
+	return t, nil
+}
+
+// MarshalInt writes n in digits.
+func MarshalInt(n int) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		_, _ = w.Write(strconv.AppendInt(nil, int64(n), 10))
+	})
+}
+
+// UnmarshalInt reads a whole number of 32 bits, as GraphQL defines Int; a string is none.
+// https://spec.graphql.org/October2021/#sec-Int
+func UnmarshalInt(v any) (int, error) {
+	var n int64
+	switch v := v.(type) {
+	case int:
+		n = int64(v)
+	case int32:
+		n = int64(v)
+	case int64:
+		n = v
+	case json.Number:
+		parsed, err := strconv.ParseInt(v.String(), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("give an Int as a whole number of 32 bits, not %s", clip(v.String()))
+		}
+		n = parsed
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
+			return 0, fmt.Errorf("give an Int as a whole number of 32 bits, not %v", v)
+		}
+		n = int64(v)
+	default:
+		return 0, fmt.Errorf("give an Int as a number, not as %T", v)
+	}
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		return 0, fmt.Errorf("give an Int of 32 bits, not %d", n)
+	}
+	return int(n), nil
+}
+
+// clip shortens a text that comes from a client for use in an error.
+func clip(text string) string {
+	const most = 60
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,5 @@
+package main
+
+//go:generate go run github.com/99designs/gqlgen generate
+
+func main() {}
