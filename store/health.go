@@ -1,6 +1,17 @@
 package store
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // HealthStatus is how a part of the service is.
 type HealthStatus string
@@ -35,3 +46,122 @@ type RedisHealth struct {
 	Error            *string
 	Warnings         []string
 }
+
+// embeddedWarning is the warning of every server that runs without a Redis of its own.
+const embeddedWarning = "All data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it."
+
+// Health asks Redis how it is. It gives no error: that Redis does not answer is part of what it tells. Two round trips.
+func (s *Store) Health(ctx context.Context) *RedisHealth {
+	h := &RedisHealth{Status: OK, Mode: s.mode, Warnings: []string{}}
+	start := time.Now()
+	if err := s.Ping(ctx); err != nil {
+		h.Status, h.Error = Unavailable, ptr(publicReason(err))
+		return h
+	}
+	h.LatencyMs = ptr(math.Round(float64(time.Since(start).Microseconds())) / 1000)
+	if s.mode == Embedded {
+		s.embeddedHealth(ctx, h)
+	} else {
+		s.info(ctx, h)
+	}
+	return h
+}
+
+// embeddedHealth fills in what the embedded Redis cannot tell by INFO. That it keeps nothing is a warning, but it works as it is
+// meant to: the status stays OK.
+func (s *Store) embeddedHealth(ctx context.Context, h *RedisHealth) {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	h.UsedMemoryHuman = ptr(human(memory.HeapInuse))
+	h.RedisVersion = ptr("miniredis (embedded)")
+	h.ConnectedClients = ptr(s.embedded.server.CurrentConnectionCount())
+	if keys, err := s.rdb.DBSize(ctx).Result(); err == nil {
+		h.Keyspace = keyspaceJSON(fmt.Sprintf("db0:keys=%d", keys))
+	}
+	h.Warnings = append(h.Warnings, embeddedWarning)
+}
+
+// info fills in what a real Redis tells by INFO. On a cluster that is what one of its nodes tells.
+func (s *Store) info(ctx context.Context, h *RedisHealth) {
+	text, err := s.rdb.Info(ctx).Result()
+	if err != nil {
+		h.Status = Degraded
+		h.Warnings = append(h.Warnings, "Redis does not answer INFO; allow it to this user.")
+		return
+	}
+	values := make(map[string]string)
+	var databases []string
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		if values[name] = value; isDatabase(name) {
+			databases = append(databases, name+":"+value)
+		}
+	}
+	h.RedisVersion = ptr(values["redis_version"])
+	if clients, err := strconv.Atoi(values["connected_clients"]); err == nil {
+		h.ConnectedClients = &clients
+	}
+	h.UsedMemoryHuman = ptr(values["used_memory_human"])
+	h.Keyspace = keyspaceJSON(databases...)
+	if policy := values["maxmemory_policy"]; policy != "" && policy != "noeviction" {
+		h.Status = Degraded
+		h.Warnings = append(h.Warnings, fmt.Sprintf("maxmemory-policy is %s, so Redis may drop threads before they expire; set it to noeviction.", policy))
+	}
+	if values["loading"] == "1" {
+		h.Status = Degraded
+		h.Warnings = append(h.Warnings, "Redis is loading its data.")
+	}
+}
+
+// isDatabase tells the lines of INFO's keyspace section: db0, db1, …
+func isDatabase(name string) bool {
+	digits, ok := strings.CutPrefix(name, "db")
+	_, err := strconv.ParseUint(digits, 10, 16)
+	return ok && err == nil
+}
+
+// keyspaceJSON turns lines such as db0:keys=1,expires=0,avg_ttl=0 into an object of objects of numbers.
+func keyspaceJSON(databases ...string) json.RawMessage {
+	spaces := make(map[string]map[string]int64, len(databases))
+	for _, line := range databases {
+		name, facts, _ := strings.Cut(line, ":")
+		spaces[name] = make(map[string]int64)
+		for fact := range strings.SplitSeq(facts, ",") {
+			key, value, _ := strings.Cut(fact, "=")
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				spaces[name][key] = n
+			}
+		}
+	}
+	raw, _ := json.Marshal(spaces) // maps of numbers always can be encoded
+	return raw
+}
+
+// publicReason says why Redis cannot be used without its address, which is not everybody's business.
+func publicReason(err error) string {
+	switch {
+	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"):
+		return "Redis refuses the credentials of this server."
+	case redis.HasErrorPrefix(err, "LOADING"):
+		return "Redis is loading its data."
+	default:
+		return "Redis cannot be reached."
+	}
+}
+
+// human writes a number of bytes as Redis does in used_memory_human.
+func human(bytes uint64) string {
+	value, unit := float64(bytes), "B"
+	for _, next := range []string{"K", "M", "G", "T"} {
+		if value < 1024 {
+			break
+		}
+		value, unit = value/1024, next
+	}
+	return fmt.Sprintf("%.2f%s", value, unit)
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"strings"
 )
@@ -37,4 +38,207 @@ type MessagePage struct {
 	Total int
 	// Err is why the page could not be read although the thread could: ErrBadCursor or a *CursorExpiredError.
 	Err error
+}
+
+// letters gives the letters of the wanted types; nil for all.
+func (k PageKey) letters() []string {
+	var letters []string
+	for name := range strings.FieldsSeq(k.Types) {
+		letters = append(letters, letterOf[MessageType(name)])
+	}
+	return letters
+}
+
+// guess gives the indexes of the list at which the page lies unless messages were trimmed, so that it can be read together
+// with the record. It is not ok where nothing can be guessed, or nothing needs to be read.
+func (k PageKey) guess() (from, to int64, ok bool) {
+	after, err := parseOptional(k.After)
+	if err != nil || k.Types != "" {
+		return 0, 0, false
+	}
+	before, err := parseOptional(k.Before)
+	if err != nil {
+		return 0, 0, false
+	}
+	switch n := int64(max(k.First, k.Last)); {
+	case k.First > 0:
+		return int64(after.Seq), int64(after.Seq) + n - 1, true
+	case k.Before != "":
+		from, to = max(int64(before.Seq)-1-n, 0), int64(before.Seq)-2
+		return from, to, to >= 0
+	default:
+		return -n, -1, true
+	}
+}
+
+// parseOptional reads a cursor; an empty one is the position ahead of everything.
+func parseOptional(text string) (Cursor, error) {
+	if text == "" {
+		return Cursor{}, nil
+	}
+	return ParseCursor(text)
+}
+
+// bounds gives the sequence numbers between which the page lies, both included, from the state of the thread.
+func (k PageKey) bounds(s *AgentState) (low, high int, err error) {
+	low, high = s.Base+1, s.Seq
+	if k.After != "" {
+		c, err := ParseCursor(k.After)
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := s.CheckCursor(c); err != nil {
+			return 0, 0, err
+		}
+		low = c.Seq + 1
+	}
+	if k.Before != "" {
+		c, err := ParseCursor(k.Before)
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := s.CheckCursor(c); err != nil {
+			return 0, 0, err
+		}
+		high = min(high, c.Seq-1)
+	}
+	return low, high, nil
+}
+
+// CheckCursor tells whether the thread still has everything behind c: nil, or a *CursorExpiredError where c is of another
+// incarnation, where messages behind it were trimmed, or where it lies beyond the end, which means that Redis has lost
+// messages that a reader has already seen.
+func (s *AgentState) CheckCursor(c Cursor) error {
+	if c.Epoch != s.Epoch || c.Seq < s.Base || c.Seq > s.Seq {
+		return &CursorExpiredError{Oldest: Cursor{Epoch: s.Epoch, Seq: s.Base}}
+	}
+	return nil
+}
+
+// page makes the page that k names of a thread that was just read; got are the elements that were read with it. The error
+// is that of Redis; what is wrong with the cursors is in the page.
+func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []string) (*MessagePage, error) {
+	page := &MessagePage{Total: s.countTypes(k.letters())}
+	low, high, err := k.bounds(s)
+	if err != nil {
+		page.Err = err
+		return page, nil //nolint:nilerr // what is wrong with this page does not keep the thread from being read
+	}
+	if k.Types != "" {
+		return page, t.searchPage(ctx, s, k, low, high, page)
+	}
+	from, to := low, min(high, low+k.First-1)
+	if k.First == 0 {
+		from, to = max(low, high-k.Last+1), high
+	}
+	if from > to {
+		page.HasPrev, page.HasNext = low > s.Base+1, high < s.Seq
+		return page, nil
+	}
+	page.HasPrev, page.HasNext = from > s.Base+1, to < s.Seq
+	elements, err := pick(got, from, to)
+	if err != nil {
+		return nil, err
+	}
+	if len(elements) < to-from+1 {
+		if elements, err = t.between(ctx, s, from, to); err != nil {
+			return nil, err
+		}
+	}
+	page.Messages, err = t.decodeAll(s, elements)
+	return page, err
+}
+
+// pick takes from a part of the list the elements with the sequence numbers from to to.
+func pick(got []string, from, to int) ([]element, error) {
+	elements := make([]element, 0, len(got))
+	for _, text := range got {
+		e, err := parseElement(text)
+		if err != nil {
+			return nil, err
+		}
+		if e.seq >= from && e.seq <= to {
+			elements = append(elements, e)
+		}
+	}
+	return elements, nil
+}
+
+// between reads the elements with the sequence numbers from to to. What was trimmed meanwhile is missing.
+func (t *Threads) between(ctx context.Context, s *AgentState, from, to int) ([]element, error) {
+	got, err := t.store.rdb.LRange(ctx, t.keysOf(s.ThreadID).messages, int64(from-s.Base-1), int64(to-s.Base-1)).Result()
+	if err != nil {
+		return nil, translate(err)
+	}
+	return pick(got, from, to)
+}
+
+func (t *Threads) decodeAll(s *AgentState, elements []element) ([]*Message, error) {
+	messages := make([]*Message, len(elements))
+	for i, e := range elements {
+		m, err := e.message(t.owner, s.ThreadID, s.Epoch)
+		if err != nil {
+			return nil, err
+		}
+		messages[i] = m
+	}
+	return messages, nil
+}
+
+// searchStep is how many messages a search by type reads at once.
+const searchStep = 1000
+
+// searchPage fills a page with the messages of some types. It reads in steps, and ends when it has one more than asked for
+// or all there are of these types.
+func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low, high int, page *MessagePage) error {
+	letters, forward := k.letters(), k.First > 0
+	want := max(k.First, k.Last)
+	var found []element
+	seen := 0
+	for low <= high && len(found) <= want && seen < page.Total {
+		from, to := low, min(high, low+searchStep-1)
+		if !forward {
+			from, to = max(low, high-searchStep+1), high
+		}
+		elements, err := t.between(ctx, s, from, to)
+		if err != nil {
+			return err
+		}
+		if !forward {
+			slices.Reverse(elements)
+		}
+		for _, e := range elements {
+			if slices.Contains(letters, e.letter) {
+				found, seen = append(found, e), seen+1
+			}
+		}
+		if forward {
+			low = to + 1
+		} else {
+			high = from - 1
+		}
+	}
+	more := len(found) > want
+	found = found[:min(len(found), want)]
+	if forward {
+		page.HasNext, page.HasPrev = more, k.After != ""
+	} else {
+		slices.Reverse(found)
+		page.HasPrev, page.HasNext = more, k.Before != ""
+	}
+	var err error
+	page.Messages, err = t.decodeAll(s, found)
+	return err
+}
+
+// countTypes counts the thread's messages of the types with these letters; all of them where there are none.
+func (s *AgentState) countTypes(letters []string) int {
+	if letters == nil {
+		return s.MessageCounts.Total
+	}
+	total := 0
+	for _, letter := range letters {
+		total += s.countOf(letter)
+	}
+	return total
 }

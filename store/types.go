@@ -30,6 +30,9 @@ type AgentState struct {
 
 	// Pages holds the message pages that the Read asked for, by what was asked.
 	Pages map[PageKey]*MessagePage
+
+	// countOf gives the number of messages of a type by its letter.
+	countOf func(letter string) int
 }
 
 // MessageCounts says how many messages a thread holds, by type.
@@ -119,8 +122,3 @@ type Usage struct {
 	OutputTokens int `json:"output_tokens"`
 	TotalTokens  int `json:"total_tokens"`
 }
-
-func (s *AgentState) ID() string { return "" }
-func (m *Message) ID() string { return "" }
-func (m *Message) Cursor() string { return "" }
-func (m *Message) Text() string { return "" }

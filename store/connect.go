@@ -1,0 +1,74 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Reads are repeated by go-redis after a lost connection, with these pauses; writes never are (once).
+const (
+	readRetries = 3
+	minBackoff  = 10 * time.Millisecond
+	maxBackoff  = 500 * time.Millisecond
+)
+
+// connect makes the client for a connection. It dials nothing yet.
+func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
+	if c.URL != "" {
+		return connectURL(c)
+	}
+	o := &redis.UniversalOptions{
+		Addrs: c.Addrs, MasterName: c.SentinelMaster, IsClusterMode: c.Cluster || (len(c.Addrs) > 1 && c.SentinelMaster == ""),
+		Username: c.Username, Password: c.Password, DB: c.DB, TLSConfig: c.TLS,
+		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
+		PoolSize: c.MaxConnections, DialTimeout: c.ConnectTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
+		MaxRetries: readRetries, MinRetryBackoff: minBackoff, MaxRetryBackoff: maxBackoff,
+		// Without this go-redis waits out its own timeout instead of the caller's deadline.
+		ContextTimeoutEnabled: true,
+		// Saves commands on each new connection that Redis 7 only refuses.
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	switch {
+	case o.MasterName != "":
+		return redis.NewFailoverClient(o.Failover()), Sentinel, nil
+	case o.IsClusterMode:
+		return redis.NewClusterClient(o.Cluster()), Cluster, nil
+	default:
+		return redis.NewClient(o.Simple()), Standalone, nil
+	}
+}
+
+// connectURL makes the client for one server named by a URL. Options of the connection that the URL does not say apply.
+func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
+	o, err := redis.ParseURL(c.URL)
+	if err != nil {
+		return nil, "", fmt.Errorf("store: REDIS_URL: %s", withoutURL(err, c.URL))
+	}
+	if c.TLS != nil && o.TLSConfig != nil {
+		serverName := o.TLSConfig.ServerName
+		if o.TLSConfig = c.TLS.Clone(); o.TLSConfig.ServerName == "" {
+			o.TLSConfig.ServerName = serverName
+		}
+	}
+	if o.Username == "" {
+		o.Username = c.Username
+	}
+	if o.Password == "" {
+		o.Password = c.Password
+	}
+	o.PoolSize, o.DialTimeout, o.ReadTimeout, o.WriteTimeout = c.MaxConnections, c.ConnectTimeout, c.Timeout, c.Timeout
+	o.MaxRetries, o.MinRetryBackoff, o.MaxRetryBackoff = readRetries, minBackoff, maxBackoff
+	o.ContextTimeoutEnabled, o.DisableIdentity = true, true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(o), Standalone, nil
+}
+
+// withoutURL gives the text of an error without the URL, which may hold a password.
+func withoutURL(err error, url string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(err.Error(), fmt.Sprintf("%q", url), "the URL"), url, "the URL")
+}

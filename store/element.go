@@ -1,0 +1,85 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A message lies in its thread's list as one element:
+//
+//	<seq>:<arrival in microseconds>:<type letter>:<length of the id in bytes>:<id><body>
+//
+// The body is the JSON of Message, with what the writer gave and nothing else, so that a message sent again has the same bytes.
+// The header lets scripts and readers number, filter and trim without decoding JSON. scripts/append.lua writes it.
+
+// letterOf gives the letter of a message type. The letters are also the names of the counters in the record.
+var letterOf = map[MessageType]string{
+	Human: "H", AI: "A", System: "S", Tool: "T", Function: "F", Chat: "C", Other: "O",
+}
+
+var typeOf = func() map[string]MessageType {
+	types := make(map[string]MessageType, len(letterOf))
+	for t, letter := range letterOf {
+		types[letter] = t
+	}
+	return types
+}()
+
+// element is a list element taken apart; the body is not decoded.
+type element struct {
+	seq     int
+	arrival int64
+	letter  string
+	id      string
+	body    string
+}
+
+// errElement says that an element of a list is not of our making.
+var errElement = errors.New("store: a message in Redis is malformed")
+
+// parseElement takes a list element apart.
+func parseElement(text string) (element, error) {
+	parts := strings.SplitN(text, ":", 5)
+	if len(parts) != 5 {
+		return element{}, errElement
+	}
+	seq, err1 := strconv.Atoi(parts[0])
+	arrival, err2 := strconv.ParseInt(parts[1], 10, 64)
+	length, err3 := strconv.Atoi(parts[3])
+	if err := errors.Join(err1, err2, err3); err != nil || length < 0 || length > len(parts[4]) {
+		return element{}, errElement
+	}
+	return element{seq: seq, arrival: arrival, letter: parts[2], id: parts[4][:length], body: parts[4][length:]}, nil
+}
+
+// encodeBody gives the body of a message.
+func encodeBody(m *Message) (string, error) {
+	var body strings.Builder
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
+		return "", fmt.Errorf("store: encode message: %w", err)
+	}
+	return strings.TrimSuffix(body.String(), "\n"), nil
+}
+
+// message decodes the element of a thread's incarnation.
+func (e element) message(owner, threadID string, epoch Epoch) (*Message, error) {
+	m := &Message{}
+	if err := json.Unmarshal([]byte(e.body), m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errElement, err)
+	}
+	m.Owner, m.ThreadID, m.Epoch = owner, threadID, epoch
+	m.Seq, m.MessageID, m.Type = e.seq, e.id, typeOf[e.letter]
+	if m.Timestamp.IsZero() {
+		m.Timestamp = time.UnixMicro(e.arrival).UTC()
+	}
+	if m.Type == "" {
+		return nil, errElement
+	}
+	return m, nil
+}

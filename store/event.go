@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Channel is where the events of one thread are announced.
+type Channel string
+
+// Channel gives the channel of a thread.
+func (t *Threads) Channel(threadID string) Channel { return Channel(t.keysOf(threadID).channel) }
+
+// EventKind is what happened to a thread.
+type EventKind byte
+
+// What happens to threads, as scripts/lib.lua announces it.
+const (
+	Created EventKind = 'c'
+	Updated EventKind = 'u'
+	Deleted EventKind = 'd'
+	Expired EventKind = 'x'
+)
+
+// Event is an announcement on a channel. It is a hint: Redis pub/sub may lose it, and a listener that must miss nothing reads
+// the thread when it has reason to. Joined events come from the Events itself.
+type Event struct {
+	Channel Channel
+	// Joined says that the channel is subscribed from here on, again or for the first time: what was announced before may
+	// have been missed. The other fields are zero then.
+	Joined bool
+
+	Kind    EventKind
+	Epoch   Epoch
+	Version int
+	// Seq is that of the thread's last message.
+	Seq int
+
+	element string
+}
+
+// Announced gives the message that an event of the thread brought, decoded; not ok where it brought none.
+func (t *Threads) Announced(threadID string, e Event) (m *Message, ok bool) {
+	if e.element == "" {
+		return nil, false
+	}
+	m, err := t.decode(threadID, e.Epoch, e.element)
+	return m, err == nil && m.Seq == e.Seq
+}
+
+// errEvent says that an announcement is not of our making.
+var errEvent = errors.New("store: an announcement is malformed")
+
+// parseEvent reads what scripts/lib.lua announced: <kind>:<epoch>:<version>:<seq>:<element or nothing>.
+func parseEvent(channel, payload string) (Event, error) {
+	parts := strings.SplitN(payload, ":", 5)
+	if len(parts) != 5 || len(parts[0]) != 1 || !strings.Contains("cudx", parts[0]) {
+		return Event{}, errEvent
+	}
+	version, err1 := strconv.Atoi(parts[2])
+	seq, err2 := strconv.Atoi(parts[3])
+	if err := errors.Join(err1, err2); err != nil {
+		return Event{}, fmt.Errorf("%w: %w", errEvent, err)
+	}
+	return Event{
+		Channel: Channel(channel), Kind: EventKind(parts[0][0]), Epoch: Epoch(parts[1]),
+		Version: version, Seq: seq, element: parts[4],
+	}, nil
+}
+
+// Events is one pub/sub connection to Redis, for any number of channels. One goroutine may call Receive while others call
+// the other methods.
+type Events struct {
+	pubsub *redis.PubSub
+}
+
+// Events opens a pub/sub connection. It dials nothing yet. Whoever opens it closes it; after an error of Receive it is of no more use.
+func (s *Store) Events(ctx context.Context) *Events {
+	return &Events{pubsub: s.rdb.Subscribe(ctx)}
+}
+
+// Subscribe asks for the events of channels. That it has happened, Receive tells by a Joined event for each.
+func (e *Events) Subscribe(ctx context.Context, channels ...Channel) error {
+	return translate(e.pubsub.Subscribe(ctx, names(channels)...))
+}
+
+// Unsubscribe asks for no more events of channels; some may still come.
+func (e *Events) Unsubscribe(ctx context.Context, channels ...Channel) error {
+	return translate(e.pubsub.Unsubscribe(ctx, names(channels)...))
+}
+
+// Ping makes Redis send something, so that a silent connection can be told from a dead one. Receive swallows the answer, and
+// calls its alive function.
+func (e *Events) Ping(ctx context.Context) error { return translate(e.pubsub.Ping(ctx)) }
+
+// Receive waits for the next event; it ends with an error when the connection does, or with Close. alive is called for
+// everything that comes.
+func (e *Events) Receive(ctx context.Context, alive func()) (Event, error) {
+	for {
+		got, err := e.pubsub.Receive(ctx)
+		if err != nil {
+			return Event{}, translate(err)
+		}
+		alive()
+		switch got := got.(type) {
+		case *redis.Message:
+			event, err := parseEvent(got.Channel, got.Payload)
+			if err != nil {
+				// Somebody else writes to our channel. What it says is unknown, so the thread must be looked at.
+				return Event{Channel: Channel(got.Channel), Joined: true}, nil
+			}
+			return event, nil
+		case *redis.Subscription:
+			if got.Kind == "subscribe" {
+				return Event{Channel: Channel(got.Channel), Joined: true}, nil
+			}
+		}
+	}
+}
+
+// Close ends the connection, and a Receive that waits.
+func (e *Events) Close() error { return e.pubsub.Close() }
+
+func names(channels []Channel) []string {
+	names := make([]string, len(channels))
+	for i, c := range channels {
+		names[i] = string(c)
+	}
+	return names
+}

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// ID is the cache identity of the thread: unique over all owners, stable over its incarnations.
+func (s *AgentState) ID() string { return identity("AgentState", s.Owner, s.ThreadID) }
+
+// ID is the cache identity of the message: unique over all owners and threads.
+func (m *Message) ID() string { return identity("Message", m.Owner, m.ThreadID, m.MessageID) }
+
+// identity joins the parts of a name by a byte that none of them can hold.
+func identity(parts ...string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))
+}
+
+// Cursor is the position of the message in its thread.
+func (m *Message) Cursor() string { return Cursor{Epoch: m.Epoch, Seq: m.Seq}.String() }
+
+// Text gives the text of the content: the string itself, or the text of its blocks, joined. A block is a string, or an
+// object whose "type" is "text" (or absent) and whose "text" is a string; all others have no text.
+// https://docs.langchain.com/oss/python/langchain/messages#message-content
+func (m *Message) Text() string {
+	content := bytes.TrimSpace(m.Content)
+	if len(content) == 0 || content[0] == '"' {
+		var text string
+		_ = json.Unmarshal(content, &text) // checked when it was written; anything else has no text
+		return text
+	}
+	var blocks []json.RawMessage
+	if json.Unmarshal(content, &blocks) != nil {
+		return ""
+	}
+	var joined strings.Builder
+	for _, raw := range blocks {
+		var text string
+		if json.Unmarshal(raw, &text) == nil {
+			joined.WriteString(text)
+			continue
+		}
+		var block struct {
+			Type *string `json:"type"`
+			Text *string `json:"text"`
+		}
+		if json.Unmarshal(raw, &block) == nil && block.Text != nil && (block.Type == nil || *block.Type == "text") {
+			joined.WriteString(*block.Text)
+		}
+	}
+	return joined.String()
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"hash/fnv"
+	"strings"
+)
+
+// The layout in Redis. P is the configured prefix, {b} the hash tag of one of sixteen buckets: a thread belongs to the bucket
+// that its owner and its id hash to, and all its keys, its index entries and its channel carry that bucket's tag, so that one
+// script may touch them all on a cluster too.
+//
+//	P:{b}:t:<owner>:<id>  hash: epoch, seq, base, version, created, updated, expires, kept, ttl, relevant, context, plan,
+//	                      toolcalls, metadata, and a count for each message type
+//	P:{b}:m:<owner>:<id>  list: one element for each message, see element.go
+//	P:{b}:i:<owner>:<id>  hash: message id -> sequence number
+//	P:{b}:u:<owner>       sorted set: thread id by the time of its last update, in microseconds
+//	P:{b}:x:<owner>       sorted set: thread id by the time of its expiry, in microseconds
+//	P:{b}:l:<owner>       sorted set: thread ids, all with score 0, for their order
+//	P:{b}:o               set: the owners with threads in this bucket
+//	P:{b}:c:<owner>:<id>  channel: what happens to the thread, see event.go
+//
+// A colon or percent sign in an owner is percent-escaped; the id comes last and stands as it is.
+
+// buckets are the hash tags. Their slots lie in the middle of the sixteenths of the 16,384 slots of a cluster, so that the
+// buckets fall evenly on any number of masters up to sixteen; TestBucketsAreSpread checks it.
+var buckets = [16]string{
+	"04s", "15s", "26s", "37s", "40s", "51s", "62s", "73s", "83r", "92r", "aoo", "b1h", "c00", "d7h", "eko", "fy5",
+}
+
+// keyspace makes every key of the store.
+type keyspace struct{ prefix string }
+
+// ownerEscaper keeps an owner's name from running into the thread id behind it.
+var ownerEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
+
+// bucketOf gives the number of the bucket of a thread.
+func bucketOf(owner, threadID string) int {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(owner))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write([]byte(threadID))
+	sum := h.Sum64()
+	return int((sum ^ sum>>32) % uint64(len(buckets)))
+}
+
+func (k keyspace) bucketKey(bucket int, kind string) string {
+	return k.prefix + ":{" + buckets[bucket] + "}:" + kind
+}
+
+// owners is the set of the owners with threads in a bucket.
+func (k keyspace) owners(bucket int) string { return k.bucketKey(bucket, "o") }
+
+// updated, expires and byID are an owner's indexes in a bucket.
+func (k keyspace) updated(bucket int, owner string) string { return k.index(bucket, "u", owner) }
+func (k keyspace) expires(bucket int, owner string) string { return k.index(bucket, "x", owner) }
+func (k keyspace) byID(bucket int, owner string) string    { return k.index(bucket, "l", owner) }
+
+func (k keyspace) index(bucket int, kind, owner string) string {
+	return k.bucketKey(bucket, kind+":"+ownerEscaper.Replace(owner))
+}
+
+// threadKeys are the keys of one thread.
+type threadKeys struct {
+	bucket                         int
+	record, messages, ids, channel string
+	updated, expires, byID, owners string
+}
+
+func (k keyspace) thread(owner, threadID string) threadKeys {
+	b := bucketOf(owner, threadID)
+	tail := ownerEscaper.Replace(owner) + ":" + threadID
+	return threadKeys{
+		bucket:   b,
+		record:   k.bucketKey(b, "t:"+tail),
+		messages: k.bucketKey(b, "m:"+tail),
+		ids:      k.bucketKey(b, "i:"+tail),
+		channel:  k.bucketKey(b, "c:"+tail),
+		updated:  k.updated(b, owner),
+		expires:  k.expires(b, owner),
+		byID:     k.byID(b, owner),
+		owners:   k.owners(b),
+	}
+}
+
+// forScript lists the keys in the order in which scripts/lib.lua names them.
+func (t threadKeys) forScript() []string {
+	return []string{t.record, t.messages, t.ids, t.updated, t.expires, t.byID, t.owners, t.channel}
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // SHA-1 is how Redis names scripts; nothing is secured by it.
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed scripts/lib.lua
+var luaLib string
+
+//go:embed scripts/append.lua
+var luaAppend string
+
+//go:embed scripts/update.lua
+var luaUpdate string
+
+//go:embed scripts/delete.lua
+var luaDelete string
+
+//go:embed scripts/extend.lua
+var luaExtend string
+
+//go:embed scripts/message.lua
+var luaMessage string
+
+// script is a Lua script with the name that Redis gives it.
+type script struct{ source, sha string }
+
+func newScript(source string) script {
+	source = luaLib + "\n" + source
+	sum := sha1.Sum([]byte(source)) //nolint:gosec // as above
+	return script{source: source, sha: hex.EncodeToString(sum[:])}
+}
+
+var (
+	appendScript  = newScript(luaAppend)
+	updateScript  = newScript(luaUpdate)
+	deleteScript  = newScript(luaDelete)
+	extendScript  = newScript(luaExtend)
+	messageScript = newScript(luaMessage)
+)
+
+// once is a command that go-redis never sends a second time. Its default is to repeat a command whose reply was lost, and
+// a script that has run must not run again. (Idempotent messages would survive it; an addPlan would not.)
+type once struct{ *redis.Cmd }
+
+// NoRetry keeps go-redis from sending the command, or the pipeline it is in, again.
+func (once) NoRetry() bool { return true }
+
+// call is one run of a script.
+type call struct {
+	script script
+	keys   []string
+	args   []any
+}
+
+// cmd makes the command: by the script's name, or with its source where Redis does not know the name yet.
+func (c call) cmd(ctx context.Context, withSource bool) once {
+	args := make([]any, 0, 3+len(c.keys)+len(c.args))
+	if withSource {
+		args = append(args, "eval", c.script.source, len(c.keys))
+	} else {
+		args = append(args, "evalsha", c.script.sha, len(c.keys))
+	}
+	for _, key := range c.keys {
+		args = append(args, key)
+	}
+	args = append(args, c.args...)
+	return once{redis.NewCmd(ctx, args...)}
+}
+
+// reply is what a script answered, behind its status word.
+type reply []any
+
+// run runs one script and then, atomically with it, the commands that with queues (nil for none), in one round trip; two
+// where Redis has not seen the script before. It gives the script's status word and the rest of its reply.
+func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
+	for _, withSource := range []bool{false, true} {
+		cmd := c.cmd(ctx, withSource)
+		var err error
+		if with == nil {
+			err = s.rdb.Process(ctx, cmd)
+		} else {
+			_, err = s.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+				err := pipe.Process(ctx, cmd)
+				with(pipe)
+				return err
+			})
+		}
+		if cmd.Err() != nil {
+			err = cmd.Err()
+		}
+		if redis.HasErrorPrefix(err, "NOSCRIPT") && !withSource {
+			continue // it has not run, so it may be sent again
+		}
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return "", nil, translate(err)
+		}
+		return parseReply(cmd.Val())
+	}
+	return "", nil, errReply
+}
+
+// runAll runs scripts on any number of threads in one round trip, each atomic by itself, and calls each with the status of
+// every one in turn. Where Redis has not seen the script before it takes two.
+func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, status string)) error {
+	todo := make([]int, len(calls))
+	for i := range calls {
+		todo[i] = i
+	}
+	for _, withSource := range []bool{false, true} {
+		cmds := make([]once, len(todo))
+		// Each command has its own error, so the pipeline's, which is the first of them, says nothing more.
+		_, _ = s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for j, i := range todo {
+				cmds[j] = calls[i].cmd(ctx, withSource)
+				_ = pipe.Process(ctx, cmds[j])
+			}
+			return nil
+		})
+		var again []int
+		for j, i := range todo {
+			if redis.HasErrorPrefix(cmds[j].Err(), "NOSCRIPT") {
+				again = append(again, i)
+				continue
+			}
+			if cmds[j].Err() != nil {
+				return translate(cmds[j].Err())
+			}
+			status, _, err := parseReply(cmds[j].Val())
+			if err != nil {
+				return err
+			}
+			each(i, status)
+		}
+		if len(again) == 0 {
+			return nil
+		}
+		todo = again
+	}
+	return errReply
+}
+
+// errReply says that a script answered in a form that this program does not know.
+var errReply = errors.New("store: unknown reply of a script")
+
+func parseReply(val any) (string, reply, error) {
+	values, ok := val.([]any)
+	if !ok || len(values) == 0 {
+		return "", nil, fmt.Errorf("%w: %T", errReply, val)
+	}
+	status, ok := values[0].(string)
+	if !ok {
+		return "", nil, fmt.Errorf("%w: status %T", errReply, values[0])
+	}
+	return status, values[1:], nil
+}
+
+// int gives the whole number at place i of the reply, 0 where there is none.
+func (r reply) int(i int) int {
+	if i < len(r) {
+		if n, ok := r[i].(int64); ok {
+			return int(n)
+		}
+	}
+	return 0
+}
+
+// text gives the text at place i of the reply, empty where there is none.
+func (r reply) text(i int) string {
+	if i < len(r) {
+		if text, ok := r[i].(string); ok {
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,80 @@
+-- What the scripts share. Go puts this file ahead of each of them.
+--
+-- KEYS of every script: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
+-- 8 channel (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
+-- texts. A script checks everything before it writes anything: Redis does not roll back.
+
+local RECORD, MESSAGES, IDS, UPDATED, EXPIRES, BYID, OWNERS, CHANNEL =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+
+-- The keys of a thread carry a Redis expiry too, so that nothing outlives its thread even if no server runs. It lies this
+-- many milliseconds behind the thread's own ("expires", in the record and the index, which alone decides), so that most
+-- writes need not move it: three PEXPIREATs are a quarter of what an append costs.
+local SLACK_MS = 60000
+
+-- A whole number as Redis wants it: tostring would give 1.7e+15.
+local function int(n)
+  return string.format('%.0f', n)
+end
+
+-- The time of Redis in microseconds.
+local function now()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+-- The thread as it stands, or nil where it is absent or past its expiry.
+local function load(at)
+  local r = redis.call('HMGET', RECORD, 'epoch', 'seq', 'base', 'version', 'updated', 'expires', 'kept', 'ttl')
+  if not r[1] or tonumber(r[6]) <= at then
+    return nil
+  end
+  return {
+    epoch = r[1], seq = tonumber(r[2]), base = tonumber(r[3]), version = tonumber(r[4]), updated = tonumber(r[5]),
+    expires = tonumber(r[6]), kept = tonumber(r[7]), ttl = tonumber(r[8]),
+  }
+end
+
+-- Removes the thread, or what is left of it.
+local function drop(owner, id)
+  redis.call('UNLINK', RECORD, MESSAGES, IDS)
+  redis.call('ZREM', UPDATED, id)
+  redis.call('ZREM', EXPIRES, id)
+  redis.call('ZREM', BYID, id)
+  if redis.call('EXISTS', BYID) == 0 then
+    redis.call('SREM', OWNERS, owner)
+  end
+end
+
+-- Moves the Redis expiry of the thread's keys if they would go before the thread does, or if it must be set anew.
+local function keep(thread, anew)
+  local due = math.ceil(thread.expires / 1000)
+  if anew or thread.kept < due then
+    thread.kept = due + SLACK_MS
+    local at = int(thread.kept)
+    redis.call('PEXPIREAT', RECORD, at)
+    redis.call('PEXPIREAT', MESSAGES, at)
+    redis.call('PEXPIREAT', IDS, at)
+    redis.call('HSET', RECORD, 'kept', at)
+  end
+end
+
+-- Counts a change: version, time, expiry and index entries. The caller has written the record's other fields; anew says
+-- that keys were created, which have no expiry yet.
+local function changed(thread, id, at, anew)
+  thread.version = thread.version + 1
+  thread.updated = math.max(thread.updated, at)
+  thread.expires = math.max(thread.expires, at + thread.ttl * 1000000)
+  redis.call('HSET', RECORD, 'seq', int(thread.seq), 'version', int(thread.version),
+    'updated', int(thread.updated), 'expires', int(thread.expires))
+  redis.call('ZADD', UPDATED, int(thread.updated), id)
+  redis.call('ZADD', EXPIRES, int(thread.expires), id)
+  keep(thread, anew)
+end
+
+-- Tells the listeners. kind: c created, u updated, d deleted, x expired. element: the message that was added, where it is
+-- one and small. The form is read by store/event.go.
+local function announce(kind, thread, element)
+  redis.call('PUBLISH', CHANNEL,
+    kind .. ':' .. thread.epoch .. ':' .. int(thread.version) .. ':' .. int(thread.seq) .. ':' .. (element or ''))
+end

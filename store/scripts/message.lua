@@ -1,0 +1,15 @@
+-- Finds one message by its id. Reads only.
+--
+-- ARGV: 1 message id
+-- Reply: {'OK', epoch, element}  {'NOT_FOUND'}
+
+local thread = load(now())
+if not thread then
+  return {'NOT_FOUND'}
+end
+local seq = redis.call('HGET', IDS, ARGV[1])
+local element = seq and redis.call('LINDEX', MESSAGES, int(tonumber(seq) - thread.base - 1))
+if not element then
+  return {'NOT_FOUND'}
+end
+return {'OK', thread.epoch, element}

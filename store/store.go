@@ -1,0 +1,159 @@
+// Package store keeps agent threads in Redis: the domain types, the layout of keys (keys.go), one Lua script for each kind
+// of write (scripts/), and reads that cost a fixed number of round trips.
+//
+// What it guarantees: a write happens as a whole or not at all, and go-redis never sends it twice. A message is stored once for
+// its id however often it is sent, is numbered in the order of arrival without gaps, and is announced in the same step.
+// A thread past its expiry is in no answer, by the clock of Redis. It knows no GraphQL and no HTTP.
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Connection says where Redis is. At most one of URL and Addrs is set; with neither, the store runs a Redis of its own inside
+// the process, in memory.
+type Connection struct {
+	// URL is a redis://, rediss:// or unix:// address, with credentials and database if there are some.
+	URL string
+	// Addrs are one server, the nodes of a cluster, or with SentinelMaster the sentinels.
+	Addrs          []string
+	SentinelMaster string
+
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	DB                                 int
+	TLS                                *tls.Config
+	// Cluster says that Addrs are nodes of a Redis Cluster even if it is only one.
+	Cluster bool
+
+	// MaxConnections bounds the pool; ConnectTimeout and Timeout bound dialling and each command.
+	MaxConnections          int
+	ConnectTimeout, Timeout time.Duration
+}
+
+// Embedded tells whether the connection names no Redis.
+func (c Connection) Embedded() bool { return c.URL == "" && len(c.Addrs) == 0 }
+
+// Options are the settings of a store; take DefaultOptions and change what differs.
+type Options struct {
+	Connection Connection
+	// Prefix is ahead of every key. It must not contain braces, which would change the slots of a cluster.
+	Prefix string
+	// TTL is that of a thread that is created without one.
+	TTL time.Duration
+	// MaxThreadMessages is how many messages a thread may hold; beyond, a write is refused, or with Trim the oldest go.
+	MaxThreadMessages int
+	Trim              bool
+	// MaxPlanBytes and MaxToolCallsBytes bound all plans and all tool runs of a thread, as JSON.
+	MaxPlanBytes, MaxToolCallsBytes int
+	// InlineBytes is the size up to which a message travels inside its announcement.
+	InlineBytes int
+	// SweepInterval is how often what expired threads leave in the indexes is cleared away.
+	SweepInterval time.Duration
+	// Log hears of trouble in the background; nil for slog.Default.
+	Log *slog.Logger
+	// NewEpoch makes the epoch of a new thread; nil for random ones.
+	NewEpoch func() Epoch
+}
+
+// DefaultOptions are the defaults of the API's bounds.
+func DefaultOptions() Options {
+	return Options{
+		Prefix:            "thread",
+		TTL:               30 * 24 * time.Hour,
+		MaxThreadMessages: 100_000,
+		MaxPlanBytes:      256 << 10,
+		MaxToolCallsBytes: 1 << 20,
+		InlineBytes:       8 << 10,
+		SweepInterval:     time.Second,
+		NewEpoch:          randomEpoch,
+		Connection:        Connection{MaxConnections: 64, ConnectTimeout: 5 * time.Second, Timeout: 5 * time.Second},
+	}
+}
+
+// Store is a connection to Redis with the layout of this package. It is safe for concurrent use.
+type Store struct {
+	rdb      redis.UniversalClient
+	keys     keyspace
+	opts     Options
+	mode     RedisMode
+	embedded *embeddedRedis
+	sweeper  *sweeper
+}
+
+// Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
+// as it can be. Whoever opens a store closes it.
+func Open(opts Options) (*Store, error) {
+	if strings.ContainsAny(opts.Prefix, "{}") {
+		return nil, errors.New("store: the prefix must not contain braces")
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
+	}
+	if opts.NewEpoch == nil {
+		opts.NewEpoch = randomEpoch
+	}
+	s := &Store{keys: keyspace{prefix: opts.Prefix}, opts: opts}
+	if opts.Connection.Embedded() {
+		embedded, err := startEmbedded()
+		if err != nil {
+			return nil, fmt.Errorf("store: start the embedded Redis: %w", err)
+		}
+		s.embedded = embedded
+		opts.Connection.Addrs, opts.Connection.Password = []string{embedded.addr()}, embedded.password
+	}
+	rdb, mode, err := connect(opts.Connection)
+	if err != nil {
+		s.closeEmbedded()
+		return nil, err
+	}
+	s.rdb, s.mode = rdb, mode
+	if s.embedded != nil {
+		s.mode = Embedded
+	}
+	s.sweeper = startSweeper(s, opts.SweepInterval)
+	return s, nil
+}
+
+// Close stops the sweeper, ends all connections and, where the store runs one, the embedded Redis with all it holds.
+func (s *Store) Close() error {
+	s.sweeper.stop()
+	err := s.rdb.Close()
+	s.closeEmbedded()
+	if err != nil && !errors.Is(err, redis.ErrClosed) {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) closeEmbedded() {
+	if s.embedded != nil {
+		s.embedded.close()
+	}
+}
+
+// Mode tells what kind of Redis the store talks to.
+func (s *Store) Mode() RedisMode { return s.mode }
+
+// Ping asks Redis whether it is there: nil or ErrUnavailable.
+func (s *Store) Ping(ctx context.Context) error { return translate(s.rdb.Ping(ctx).Err()) }
+
+// For gives the threads of an owner; the empty one is the owner where there is no authentication. An owner's keys, indexes
+// and channels are his alone.
+func (s *Store) For(owner string) *Threads { return &Threads{store: s, owner: owner} }
+
+// Threads are the threads of one owner. It is cheap to make and safe for concurrent use.
+type Threads struct {
+	store *Store
+	owner string
+}
+
+func (t *Threads) keysOf(threadID string) threadKeys { return t.store.keys.thread(t.owner, threadID) }
