@@ -1,5 +1,139 @@
+// agentstate serves the state of LLM agents' conversations over GraphQL, in front of Redis. This file is the whole of it in one
+// read: configuration -> store -> feed -> resolver -> HTTP, and the order in which they stop.
 package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"agentstate/graph"
+	"agentstate/internal/config"
+	"agentstate/internal/feed"
+	"agentstate/internal/httpapi"
+	"agentstate/store"
+	"agentstate/web"
+)
 
 //go:generate go run github.com/99designs/gqlgen generate
 
-func main() {}
+// version is set by the build: -ldflags "-X main.version=v1.2.3".
+var version = "dev"
+
+const (
+	service = "agentstate"
+	// readHeaderTimeout bounds how long a client may take to say what it wants.
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	// keepAlive is the time between the pings on a silent WebSocket or event stream.
+	keepAlive = 20 * time.Second
+	// probeTimeout bounds how long /health and /readyz wait for Redis.
+	probeTimeout = 2 * time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr, nil); err != nil {
+		fmt.Fprintln(os.Stderr, service+": "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, and then stops in order. Once requests are served it calls ready, if there is one, with the
+// address.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, ready func(net.Addr)) error {
+	if done, err := commandLine(args, stdout); done {
+		return err
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		return err
+	}
+	log := newLog(cfg, stderr)
+	options, err := storeOptions(cfg, log)
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(options)
+	if err != nil {
+		return err
+	}
+	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log)
+	res := newResolver(cfg, st, hub, log)
+	streams := httpapi.NewStreams()
+	server := &http.Server{
+		Handler: streams.Handler(httpapi.New(httpapi.Config{
+			Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: res}),
+			Extensions:      []graphql.HandlerExtension{res.Extension()},
+			PresentError:    res.Present,
+			Recover:         res.Recover,
+			MaxRequestBytes: cfg.Limits.MaxRequestBytes,
+			MaxQueryTokens:  cfg.Limits.MaxQueryTokens,
+			Playground:      web.Handler(),
+			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
+			Ready:           func(ctx context.Context) error { return within(ctx, st.Ping) },
+			Log:             log,
+			KeepAlive:       keepAlive,
+		})),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	serveErr := serve(ctx, server, cfg, log, ready)
+
+	// The stop order: streams are told to go and no new connection is taken, requests that run may finish; then the feed, and
+	// Redis last, when nobody asks it any more.
+	log.Info("stopping")
+	streams.Close()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(cfg.ShutdownTimeout))
+	defer cancel()
+	err = errors.Join(serveErr, server.Shutdown(grace), streams.Wait(grace))
+	hub.Close()
+	return errors.Join(err, st.Close())
+}
+
+// serve listens, and serves until ctx ends (nil) or listening fails.
+func serve(ctx context.Context, server *http.Server, cfg config.Config, log *slog.Logger, ready func(net.Addr)) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("LISTEN_ADDR: %w", err)
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }() // ends with server.Shutdown
+	greet(cfg, log, listener.Addr())
+	if ready != nil {
+		ready(listener.Addr())
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	}
+}
+
+// greet logs where the server is, and loudly if it keeps nothing.
+func greet(cfg config.Config, log *slog.Logger, addr net.Addr) {
+	if cfg.Embedded() {
+		log.Warn("NO REDIS IS CONFIGURED: all data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it")
+	}
+	log.Info("listening", "url", "http://"+addr.String()+"/", "graphql", "http://"+addr.String()+"/graphql", "version", versionOf())
+}
+
+// within gives a probe probeTimeout.
+func within[T any](ctx context.Context, probe func(context.Context) T) T {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	return probe(ctx)
+}

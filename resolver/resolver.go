@@ -1,4 +1,34 @@
+// Package resolver answers the fields of schema.graphqls: it checks arguments against their bounds (bounds.go, input.go), finds out
+// what the selection set asks for (selection.go), calls the store or the feed once, and puts what they say into GraphQL's
+// forms. errors.go is the only table of error codes. It knows no Redis and no HTTP.
 package resolver
 
-// Resolver is the root of the resolvers.
-type Resolver struct{}
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"agentstate/internal/feed"
+	"agentstate/store"
+)
+
+// Limits are the bounds that a client meets with LIMIT_EXCEEDED; the store has those that need to know the thread.
+type Limits struct {
+	MessageBytes, ContextBytes, MetadataBytes int
+	BatchMessages                             int
+}
+
+// Resolver is the root of the resolvers. All its fields are set once, before use.
+type Resolver struct {
+	Store  *store.Store
+	Feed   *feed.Hub
+	Limits Limits
+	Info   Info
+	Log    *slog.Logger
+	// Now is the clock; NewID makes the ids that a client leaves out.
+	Now   func() time.Time
+	NewID func() string
+}
+
+// threads are the caller's. There is no authentication yet, so everybody is the empty owner.
+func (r *Resolver) threads(context.Context) *store.Threads { return r.Store.For("") }

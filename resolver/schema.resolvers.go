@@ -9,107 +9,132 @@ import (
 	"agentstate/graph"
 	"agentstate/store"
 	"context"
-	"fmt"
 )
 
 func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType) (*graph.MessageConnection, error) {
-	panic(fmt.Errorf("not implemented: Messages - messages"))
+	key, err := messagesKey(first, after, last, before, types)
+	if err != nil {
+		return nil, err
+	}
+	return r.messagesOf(ctx, obj, key)
 }
 
 func (r *agentStateConnectionResolver) TotalCount(ctx context.Context, obj *graph.AgentStateConnection) (int, error) {
-	panic(fmt.Errorf("not implemented: TotalCount - totalCount"))
+	n, err := r.threads(ctx).Count(ctx, obj.Filter)
+	return n, about(err, "")
 }
 
 func (r *mutationResolver) CreateAgentState(ctx context.Context, input graph.CreateAgentStateInput) (*graph.CreateAgentStatePayload, error) {
-	panic(fmt.Errorf("not implemented: CreateAgentState - createAgentState"))
+	return r.createAgentState(ctx, input)
 }
 
 func (r *mutationResolver) UpdateAgentState(ctx context.Context, input graph.UpdateAgentStateInput) (*graph.UpdateAgentStatePayload, error) {
-	panic(fmt.Errorf("not implemented: UpdateAgentState - updateAgentState"))
+	u, err := r.update(input)
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.change(ctx, input.ThreadID, u)
+	return &graph.UpdateAgentStatePayload{AgentState: state}, err
 }
 
 func (r *mutationResolver) DeleteAgentState(ctx context.Context, input graph.DeleteAgentStateInput) (*graph.DeleteAgentStatePayload, error) {
-	panic(fmt.Errorf("not implemented: DeleteAgentState - deleteAgentState"))
+	return r.deleteAgentState(ctx, input)
 }
 
 func (r *mutationResolver) AddMessage(ctx context.Context, input graph.AddMessageInput) (*graph.AddMessagePayload, error) {
-	panic(fmt.Errorf("not implemented: AddMessage - addMessage"))
+	return r.addMessage(ctx, input)
 }
 
 func (r *mutationResolver) AddMessages(ctx context.Context, input graph.AddMessagesInput) (*graph.AddMessagesPayload, error) {
-	panic(fmt.Errorf("not implemented: AddMessages - addMessages"))
+	return r.addMessages(ctx, input)
 }
 
 func (r *mutationResolver) SetContext(ctx context.Context, input graph.SetContextInput) (*graph.SetContextPayload, error) {
-	panic(fmt.Errorf("not implemented: SetContext - setContext"))
+	return r.setContext(ctx, input)
 }
 
 func (r *mutationResolver) SetRelevance(ctx context.Context, input graph.SetRelevanceInput) (*graph.SetRelevancePayload, error) {
-	panic(fmt.Errorf("not implemented: SetRelevance - setRelevance"))
+	state, err := r.change(ctx, input.ThreadID, store.Update{ExpectedVersion: input.ExpectedVersion, Relevant: &input.Relevant})
+	return &graph.SetRelevancePayload{AgentState: state}, err
 }
 
 func (r *mutationResolver) AddPlan(ctx context.Context, input graph.AddPlanInput) (*graph.AddPlanPayload, error) {
-	panic(fmt.Errorf("not implemented: AddPlan - addPlan"))
+	return r.addPlan(ctx, input)
 }
 
 func (r *mutationResolver) AddToolCall(ctx context.Context, input graph.AddToolCallInput) (*graph.AddToolCallPayload, error) {
-	panic(fmt.Errorf("not implemented: AddToolCall - addToolCall"))
+	return r.addToolCall(ctx, input)
 }
 
 func (r *mutationResolver) ExtendTTL(ctx context.Context, input graph.ExtendTTLInput) (*graph.ExtendTTLPayload, error) {
-	panic(fmt.Errorf("not implemented: ExtendTTL - extendTtl"))
+	return r.extendTTL(ctx, input)
 }
 
 func (r *mutationResolver) CleanupExpired(ctx context.Context, input graph.CleanupExpiredInput) (*graph.CleanupExpiredPayload, error) {
-	panic(fmt.Errorf("not implemented: CleanupExpired - cleanupExpired"))
+	return r.cleanupExpired(ctx, input)
 }
 
 func (r *queryResolver) AgentState(ctx context.Context, threadID string) (*store.AgentState, error) {
-	panic(fmt.Errorf("not implemented: AgentState - agentState"))
+	return r.agentState(ctx, threadID)
 }
 
 func (r *queryResolver) AgentStateExists(ctx context.Context, threadID string) (bool, error) {
-	panic(fmt.Errorf("not implemented: AgentStateExists - agentStateExists"))
+	if err := checkID("threadId", threadID); err != nil {
+		return false, err
+	}
+	exists, err := r.threads(ctx).Exists(ctx, threadID)
+	return exists, about(err, threadID)
 }
 
 func (r *queryResolver) AgentStateTTL(ctx context.Context, threadID string) (*store.TTL, error) {
-	panic(fmt.Errorf("not implemented: AgentStateTTL - agentStateTtl"))
+	return r.ttl(ctx, threadID)
 }
 
 func (r *queryResolver) AgentStates(ctx context.Context, filter *graph.AgentStateFilter, first *int, after *string, last *int, before *string) (*graph.AgentStateConnection, error) {
-	panic(fmt.Errorf("not implemented: AgentStates - agentStates"))
+	f, err := filterOf(filter)
+	page, rangeErr := rangeOf(first, after, last, before, false)
+	if err = firstError(err, rangeErr); err != nil {
+		return nil, err
+	}
+	return r.agentStates(ctx, f, page)
 }
 
 func (r *queryResolver) RecentAgentStates(ctx context.Context, limit int) ([]*store.AgentState, error) {
-	panic(fmt.Errorf("not implemented: RecentAgentStates - recentAgentStates"))
+	return r.recent(ctx, limit)
 }
 
 func (r *queryResolver) ThreadIds(ctx context.Context, pattern string, first *int, after *string) (*graph.ThreadIDConnection, error) {
-	panic(fmt.Errorf("not implemented: ThreadIds - threadIds"))
+	page, err := rangeOf(first, after, nil, nil, false)
+	if err = firstError(checkPattern("pattern", pattern), err); err != nil {
+		return nil, err
+	}
+	return r.threadIDs(ctx, pattern, page)
 }
 
 func (r *queryResolver) AgentStateCount(ctx context.Context) (int, error) {
-	panic(fmt.Errorf("not implemented: AgentStateCount - agentStateCount"))
+	n, err := r.threads(ctx).Count(ctx, store.Filter{})
+	return n, about(err, "")
 }
 
 func (r *queryResolver) Message(ctx context.Context, threadID string, messageID string) (*store.Message, error) {
-	panic(fmt.Errorf("not implemented: Message - message"))
+	return r.messageByID(ctx, threadID, messageID)
 }
 
 func (r *queryResolver) Health(ctx context.Context) (*graph.Health, error) {
-	panic(fmt.Errorf("not implemented: Health - health"))
+	return r.Resolver.Health(ctx), nil
 }
 
 func (r *subscriptionResolver) MessageAdded(ctx context.Context, threadID string, after *string) (<-chan *store.Message, error) {
-	panic(fmt.Errorf("not implemented: MessageAdded - messageAdded"))
+	return r.messageAdded(ctx, threadID, after)
 }
 
 func (r *subscriptionResolver) AgentStateChanged(ctx context.Context, threadID string) (<-chan *graph.AgentStateChange, error) {
-	panic(fmt.Errorf("not implemented: AgentStateChanged - agentStateChanged"))
+	return r.agentStateChanged(ctx, threadID)
 }
 
 func (r *threadIdConnectionResolver) TotalCount(ctx context.Context, obj *graph.ThreadIDConnection) (int, error) {
-	panic(fmt.Errorf("not implemented: TotalCount - totalCount"))
+	n, err := r.threads(ctx).CountIDs(ctx, obj.Pattern)
+	return n, about(err, "")
 }
 
 func (r *Resolver) AgentState() graph.AgentStateResolver { return &agentStateResolver{r} }

@@ -78,6 +78,11 @@ func (e element) message(owner, threadID string, epoch Epoch) (*Message, error) 
 	if m.Timestamp.IsZero() {
 		m.Timestamp = time.UnixMicro(e.arrival).UTC()
 	}
+	for _, object := range []*json.RawMessage{&m.Metadata, &m.ResponseMetadata} {
+		if *object == nil {
+			*object = json.RawMessage("{}")
+		}
+	}
 	if m.Type == "" {
 		return nil, errElement
 	}

@@ -42,6 +42,17 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s is limited to %d, and would be %d", e.What, e.Limit, e.Actual)
 }
 
+// BadCursorError says that the text of a cursor, After or Before of a Range, is none that this package made for that list.
+type BadCursorError struct {
+	// Argument is `after` or `before`.
+	Argument string
+}
+
+func (e *BadCursorError) Error() string { return e.Argument + " is not a cursor of this list" }
+
+// Is makes every BadCursorError an ErrBadCursor.
+func (e *BadCursorError) Is(target error) bool { return target == ErrBadCursor }
+
 // CursorExpiredError says that a cursor points before what the thread still has, or into another incarnation of it. A
 // reader that takes up at Oldest gets all that there is.
 type CursorExpiredError struct{ Oldest Cursor }

@@ -70,10 +70,10 @@ func (t *Threads) idListing(pattern string) listing {
 func (t *Threads) listPage(ctx context.Context, l listing, r Range) (*IDPage, error) {
 	var err error
 	if l.after, err = parsePosition(r.After, l.byID); err != nil {
-		return nil, err
+		return nil, &BadCursorError{Argument: "after"}
 	}
 	if l.before, err = parsePosition(r.Before, l.byID); err != nil {
-		return nil, err
+		return nil, &BadCursorError{Argument: "before"}
 	}
 	l.backward = r.Last > 0
 	found, err := t.search(ctx, l, max(r.First, r.Last), listBudget)

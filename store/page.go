@@ -85,7 +85,7 @@ func (k PageKey) bounds(s *AgentState) (low, high int, err error) {
 	if k.After != "" {
 		c, err := ParseCursor(k.After)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, &BadCursorError{Argument: "after"}
 		}
 		if err := s.CheckCursor(c); err != nil {
 			return 0, 0, err
@@ -95,7 +95,7 @@ func (k PageKey) bounds(s *AgentState) (low, high int, err error) {
 	if k.Before != "" {
 		c, err := ParseCursor(k.Before)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, &BadCursorError{Argument: "before"}
 		}
 		if err := s.CheckCursor(c); err != nil {
 			return 0, 0, err

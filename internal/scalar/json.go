@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 
@@ -40,7 +39,7 @@ func UnmarshalJSON(v any) (json.RawMessage, error) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("not a JSON value: %w", err)
+		return nil, invalid("give a JSON value: %v", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
@@ -91,7 +90,7 @@ func preserve(v *ast.Value, inside bool) {
 // made from literals, never in a variable that other fields may be reading.
 func restoreNumbers(v any, depth int) (any, error) {
 	if depth > MaxJSONDepth {
-		return nil, fmt.Errorf("nest a JSON value at most %d levels deep", MaxJSONDepth)
+		return nil, invalid("nest a JSON value at most %d levels deep", MaxJSONDepth)
 	}
 	switch v := v.(type) {
 	case string:

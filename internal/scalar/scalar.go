@@ -4,7 +4,6 @@ package scalar
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,14 +27,14 @@ func MarshalDateTime(t time.Time) graphql.Marshaler {
 func UnmarshalDateTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
-		return time.Time{}, errors.New("give a DateTime as an RFC 3339 string")
+		return time.Time{}, invalid("give a DateTime as an RFC 3339 string")
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("give a DateTime as RFC 3339 with an offset, such as 2026-11-22T14:03:07.12Z, not %q", clip(text))
+		return time.Time{}, invalid("give a DateTime as RFC 3339 with an offset, such as 2026-11-22T14:03:07.12Z, not %q", clip(text))
 	}
 	if t = t.UTC().Truncate(time.Microsecond); t.Year() < 1 || t.Year() > 9999 {
-		return time.Time{}, errors.New("give a DateTime in the years 0001 to 9999")
+		return time.Time{}, invalid("give a DateTime in the years 0001 to 9999")
 	}
 	return t, nil
 }
@@ -61,22 +60,29 @@ func UnmarshalInt(v any) (int, error) {
 	case json.Number:
 		parsed, err := strconv.ParseInt(v.String(), 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("give an Int as a whole number of 32 bits, not %s", clip(v.String()))
+			return 0, invalid("give an Int as a whole number of 32 bits, not %s", clip(v.String()))
 		}
 		n = parsed
 	case float64:
 		if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
-			return 0, fmt.Errorf("give an Int as a whole number of 32 bits, not %v", v)
+			return 0, invalid("give an Int as a whole number of 32 bits, not %v", v)
 		}
 		n = int64(v)
 	default:
-		return 0, fmt.Errorf("give an Int as a number, not as %T", v)
+		return 0, invalid("give an Int as a number, not as %T", v)
 	}
 	if n < math.MinInt32 || n > math.MaxInt32 {
-		return 0, fmt.Errorf("give an Int of 32 bits, not %d", n)
+		return 0, invalid("give an Int of 32 bits, not %d", n)
 	}
 	return int(n), nil
 }
+
+// Error says what is wrong with a value that a client gave for a scalar. Its text is meant for the client.
+type Error struct{ text string }
+
+func (e *Error) Error() string { return e.text }
+
+func invalid(format string, args ...any) error { return &Error{text: fmt.Sprintf(format, args...)} }
 
 // clip shortens a text that comes from a client for use in an error.
 func clip(text string) string {

@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// newGraphQL gives the handler of /graphql. The first transport that supports a request has it.
+func newGraphQL(cfg Config, panics panicLog) http.Handler {
+	schema := cfg.Schema.Schema()
+	hideDirectives(schema)
+	requests := requestReader{maxBytes: cfg.MaxRequestBytes}
+	events := eventStream{requests: requests, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: eventWriteTimeout}
+
+	server := handler.New(cfg.Schema)
+	for _, transport := range []graphql.Transport{
+		newWebSocket(cfg.MaxRequestBytes, cfg.KeepAlive), events, plain{requests: requests, events: events},
+	} {
+		server.AddTransport(guarded{transport, panics})
+	}
+	server.SetErrorPresenter(presentTokenLimit(cfg.MaxQueryTokens, cfg.PresentError))
+	server.SetRecoverFunc(cfg.Recover)
+	server.SetParserTokenLimit(cfg.MaxQueryTokens)
+	server.SetDisableSuggestion(false)
+	server.SetValidationRulesFn(validationRules)
+	server.SetQueryCache(newDocuments(schema))
+	server.Use(extension.Introspection{})
+	server.Use(persistedQueries{extension.AutomaticPersistedQuery{
+		Cache: newCache[string](maxDocuments, maxDocumentsBytes, maxDocumentBytes),
+	}})
+	for _, e := range cfg.Extensions {
+		server.Use(e)
+	}
+	return server
+}
+
+// hiddenDirectives are gqlgen's own: those by which a schema steers it, and @defer, whose answers it gives in a form of 2022 that
+// plain HTTP loses.
+var hiddenDirectives = []string{
+	"defer", "goEmbedInterface", "goEnum", "goExtraField", "goField", "goModel", "goTag", "inlineArguments", "subscriptionContext",
+}
+
+// hiding serialises hideDirectives: all executable schemas of the process share one schema.
+var hiding sync.Mutex
+
+// hideDirectives takes directives away from validation and introspection. It writes only the first time, so a schema that is
+// serving already is left in peace.
+func hideDirectives(schema *ast.Schema) {
+	hiding.Lock()
+	defer hiding.Unlock()
+	for _, name := range hiddenDirectives {
+		if schema.Directives[name] != nil {
+			delete(schema.Directives, name)
+		}
+	}
+}
+
+// createOperation parses and validates a request. Unlike gqlgen it says how to choose the operation where that is what is
+// missing.
+func createOperation(
+	ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams,
+) (*graphql.OperationContext, gqlerror.List) {
+	opCtx, errs := exec.CreateOperationContext(ctx, params)
+	if errs != nil && opCtx.Doc != nil && opCtx.Operation == nil {
+		err := gqlerror.Errorf("Give an `operationName` of the document: it has no operation %q.", clip(params.OperationName))
+		if params.OperationName == "" {
+			err.Message = "Give the `operationName` of the operation to execute: the document has several."
+		}
+		errcode.Set(err, errcode.ValidationFailed)
+		errs = gqlerror.List{err}
+	}
+	return opCtx, errs
+}
+
+// presentTokenLimit gives the error of a document with more than limit tokens the code of a limit, and leaves all others to
+// next. gqlparser has no type for it: it is the only parse error without a location.
+func presentTokenLimit(limit int, next graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		parse, ok := err.(*gqlerror.Error) //nolint:errorlint // a wrapped one comes from a resolver
+		if !ok || parse.Extensions["code"] != errcode.ParseFailed || len(parse.Locations) > 0 {
+			return next(ctx, err)
+		}
+		return &gqlerror.Error{
+			Message:    fmt.Sprintf("Send a document of at most %d tokens.", limit),
+			Extensions: map[string]any{"code": codeLimitExceeded, "limit": limit},
+		}
+	}
+}
+
+// persistedQueries is gqlgen's extension with a code on those of its errors that have none.
+type persistedQueries struct {
+	extension.AutomaticPersistedQuery
+}
+
+// MutateOperationParameters puts the document of a persisted query into the request.
+func (p persistedQueries) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
+	err := p.AutomaticPersistedQuery.MutateOperationParameters(ctx, params)
+	if err != nil && err.Extensions["code"] == nil {
+		errcode.Set(err, codeBadUserInput)
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+// Package httpapi is the HTTP edge: the routes, the GraphQL transports and the limits on what comes in. It knows HTTP and
+// GraphQL; of Redis and of the domain it knows nothing.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/go-chi/chi/v5"
+)
+
+// Config is what the edge needs from the rest. All of it must be given but Extensions.
+type Config struct {
+	// Schema answers the operations. New deletes the directives from it that only serve code generation.
+	Schema graphql.ExecutableSchema
+	// Extensions run in their order around each operation, behind introspection and persisted queries.
+	Extensions []graphql.HandlerExtension
+	// PresentError makes the public error of one that a resolver or gqlgen gave: its message and extensions.code. It must
+	// leave a code that is there already as it is.
+	PresentError graphql.ErrorPresenterFunc
+	// Recover makes an error of a panic in a resolver.
+	Recover graphql.RecoverFunc
+	// MaxRequestBytes is the most that a POST body or a WebSocket message may have.
+	MaxRequestBytes int64
+	// MaxQueryTokens is the most lexical tokens that a document may have; 0 is no limit.
+	MaxQueryTokens int
+	// Playground serves / and /assets/*.
+	Playground http.Handler
+	// Health gives the body of GET /health, which is marshalled as JSON. It bounds its own time.
+	Health func(ctx context.Context) any
+	// Ready tells by nil that requests can be served. It bounds its own time.
+	Ready func(ctx context.Context) error
+	Log   *slog.Logger
+	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
+	KeepAlive time.Duration
+}
+
+// New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, so a server
+// that stops must cancel its base context for WebSockets and event streams to end.
+func New(cfg Config) http.Handler {
+	panics := panicLog{cfg.Log}
+	api := newGraphQL(cfg, panics)
+	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
+
+	r := chi.NewRouter()
+	r.Use(panics.middleware)
+	r.NotFound(notFound)
+	r.MethodNotAllowed(methodNotAllowed)
+	r.Method(http.MethodPost, "/graphql", sameOrigin(api))
+	r.Method(http.MethodGet, "/graphql", api)
+	getAndHead(r, "/", cfg.Playground)
+	getAndHead(r, "/assets/*", cfg.Playground)
+	getAndHead(r, "/health", http.HandlerFunc(health.report))
+	getAndHead(r, "/livez", http.HandlerFunc(health.live))
+	getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))
+	return r
+}
+
+// getAndHead routes HEAD as well as GET: net/http itself leaves the body of an answer to HEAD out.
+func getAndHead(r chi.Router, pattern string, h http.Handler) {
+	r.Method(http.MethodGet, pattern, h)
+	r.Method(http.MethodHead, pattern, h)
+}
+
+// sameOrigin refuses what a browser posts from a page of another origin, so that no such page can write in its visitor's
+// name. Clients that are not browsers send neither Sec-Fetch-Site nor Origin, and pass.
+func sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refusal{
+			status: http.StatusForbidden, code: codeForbidden,
+			message: "Send requests from a page of this server's own origin, or from outside a browser.",
+		}.write(w, mediaJSON)
+	}))
+	return protection.Handler(next)
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	refusal{
+		status: http.StatusNotFound, code: codeNotFound,
+		message: "There is nothing at this path: send GraphQL requests to /graphql.",
+	}.write(w, mediaJSON)
+}
+
+// methodNotAllowed answers 405 with the methods of the path, which RFC 9110, section 15.5.6, demands. chi comes here also
+// for a method that it does not know, whatever the path.
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	routes := chi.RouteContext(r.Context()).Routes
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			allowed = append(allowed, method)
+		}
+	}
+	if allowed == nil {
+		notFound(w, r)
+		return
+	}
+	wrongMethod("Use "+strings.Join(allowed, " or ")+" here.", allowed...).write(w, mediaJSON)
+}

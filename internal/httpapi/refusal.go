@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// The codes of the API's error table (API reference, Errors) that the edge itself gives or acts on.
+const (
+	codeBadUserInput    = "BAD_USER_INPUT"
+	codeNotFound        = "NOT_FOUND"
+	codeLimitExceeded   = "LIMIT_EXCEEDED"
+	codeUnauthenticated = "UNAUTHENTICATED"
+	codeForbidden       = "FORBIDDEN"
+	codeUnavailable     = "UNAVAILABLE"
+	codeUnknownQuery    = "PERSISTED_QUERY_NOT_FOUND"
+	codeInternal        = "INTERNAL_SERVER_ERROR"
+)
+
+// gqlgen's WebSocket asks this table whether an error that came before the execution is one of the request (`error`
+// message) or a result (`next`). The table is a plain map that is read while serving, so it can only be filled before.
+func init() {
+	for _, code := range []string{
+		codeBadUserInput, codeLimitExceeded, codeUnauthenticated, codeForbidden, codeUnknownQuery,
+	} {
+		errcode.RegisterErrorType(code, errcode.KindProtocol)
+	}
+}
+
+// refusal is the answer to a request that did not get as far as an execution.
+type refusal struct {
+	status     int
+	code       string
+	message    string         // one sentence that says what to do
+	extensions map[string]any // next to the code; may be nil
+	header     http.Header    // may be nil
+}
+
+// response gives the refusal as a GraphQL answer.
+func (f refusal) response() *graphql.Response {
+	extensions := map[string]any{"code": f.code}
+	maps.Copy(extensions, f.extensions)
+	return &graphql.Response{Errors: gqlerror.List{{Message: f.message, Extensions: extensions}}}
+}
+
+// write answers with the refusal in the given media type.
+func (f refusal) write(w http.ResponseWriter, media string) {
+	maps.Copy(w.Header(), f.header)
+	body, err := json.Marshal(struct {
+		Errors gqlerror.List `json:"errors"`
+	}{f.response().Errors})
+	if err != nil {
+		panic(fmt.Errorf("a refusal holds only strings and numbers: %w", err))
+	}
+	writeBody(w, f.status, media, body)
+}
+
+func malformed(format string, args ...any) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: codeBadUserInput, message: fmt.Sprintf(format, args...)}
+}
+
+func wrongMethod(message string, allowed ...string) refusal {
+	return refusal{
+		status: http.StatusMethodNotAllowed, code: codeBadUserInput, message: message,
+		header: http.Header{"Allow": {strings.Join(allowed, ", ")}},
+	}
+}
+
+// writeBody answers with the parts of a body, one behind the other. A failed write is a client that has gone: nobody is
+// left to be told.
+func writeBody(w http.ResponseWriter, status int, media string, parts ...[]byte) {
+	length := 0
+	for _, part := range parts {
+		length += len(part)
+	}
+	header := w.Header()
+	header.Set("Content-Type", media+"; charset=utf-8")
+	header.Set("Content-Length", fmt.Sprint(length))
+	header.Set("X-Content-Type-Options", "nosniff")
+	// Answers are private and of the moment; no cache on the way may keep one.
+	header.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	for _, part := range parts {
+		_, _ = w.Write(part)
+	}
+}
+
+// clip shortens a text that comes from a client for use in an error.
+func clip(text string) string {
+	const most = 100
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,180 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"agentstate/internal/httpapi"
+)
+
+// socket is a client's WebSocket.
+type socket struct {
+	*websocket.Conn
+	ctx context.Context
+}
+
+// dial opens a WebSocket that offers the subprotocols. It ends with the test.
+func (s *server) dial(t testing.TB, offered ...string) *socket {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	conn, res, err := websocket.Dial(ctx, s.URL+"/graphql", &websocket.DialOptions{HTTPClient: s.Client(), Subprotocols: offered})
+	require.NoError(t, err)
+	if res.Body != nil {
+		res.Body.Close()
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return &socket{conn, ctx}
+}
+
+func (c *socket) write(t testing.TB, message string) {
+	t.Helper()
+	require.NoError(t, c.Write(c.ctx, websocket.MessageText, []byte(message)))
+}
+
+// read gives the next message that is no ping.
+func (c *socket) read(t testing.TB) string {
+	t.Helper()
+	for {
+		_, message, err := c.Read(c.ctx)
+		require.NoError(t, err)
+		if text := string(message); !strings.Contains(text, `"ping"`) && !strings.Contains(text, `"ka"`) {
+			return text
+		}
+	}
+}
+
+// initiate makes a connection ready for operations.
+func (c *socket) initiate(t testing.TB) {
+	t.Helper()
+	c.write(t, `{"type":"connection_init"}`)
+	assert.JSONEq(t, `{"type":"connection_ack"}`, c.read(t))
+}
+
+// The words of both subprotocols for the same things.
+var dialects = map[string]struct{ subscribe, next, stop string }{
+	"graphql-transport-ws": {"subscribe", "next", "complete"},
+	"graphql-ws":           {"start", "data", "stop"},
+}
+
+func TestSubscriptionOverAWebSocket(t *testing.T) {
+	for protocol, words := range dialects {
+		t.Run(protocol, func(t *testing.T) {
+			s := newServer(t, func(c *httpapi.Config) { c.KeepAlive = time.Minute })
+			c := s.dial(t, protocol)
+			assert.Equal(t, protocol, c.Subprotocol())
+			c.initiate(t)
+
+			c.write(t, `{"id":"1","type":"`+words.subscribe+`","payload":{"query":`+quote(subscription)+`}}`)
+			deliver(t, s.stub.changes, changed(7))
+			assert.JSONEq(t, `{"id":"1","type":"`+words.next+`","payload":{"data":{"agentStateChanged":{"version":7}}}}`, c.read(t))
+
+			c.write(t, `{"id":"1","type":"`+words.stop+`"}`)
+			receive(t, receive(t, s.stub.subscribed, "the subscription").Done(), "its end")
+			assert.JSONEq(t, `{"id":"1","type":"complete"}`, c.read(t))
+			require.NoError(t, c.Close(websocket.StatusNormalClosure, ""))
+			receive(t, s.served, "the end of the connection")
+		})
+	}
+}
+
+func TestMutationOverAWebSocketKeepsDigits(t *testing.T) {
+	for protocol, words := range dialects {
+		t.Run(protocol, func(t *testing.T) {
+			s := newServer(t)
+			c := s.dial(t, protocol)
+			c.initiate(t)
+			document := strings.Replace(addTool("$p"), "mutation", "mutation($p: JSON!)", 1)
+			c.write(t, `{"id":"1","type":"`+words.subscribe+`","payload":{"query":`+quote(document)+`,
+				"variables":{"p":[12345678901234567890.120]}}}`)
+			var got struct{ Payload json.RawMessage }
+			require.NoError(t, json.Unmarshal([]byte(c.read(t)), &got))
+			assert.Equal(t, `{"data":{"addToolCall":{"toolCall":{"parameters":[12345678901234567890.120]}}}}`, string(got.Payload))
+		})
+	}
+}
+
+func TestNewerSubprotocolIsTakenWhereBothAreOffered(t *testing.T) {
+	s := newServer(t)
+	assert.Equal(t, "graphql-transport-ws", s.dial(t, "graphql-ws", "graphql-transport-ws").Subprotocol())
+	assert.Equal(t, "graphql-ws", s.dial(t, "other", "graphql-ws").Subprotocol())
+}
+
+func TestErrorsOverAWebSocketAreThoseOfTheRequest(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.MaxQueryTokens = 20 })
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	for payload, code := range map[string]string{
+		`{"query":"{ nothing }"}`:                                                         "GRAPHQL_VALIDATION_FAILED",
+		`{"query":"{` + strings.Repeat(" agentStateCount", 30) + `}"}`:                    "LIMIT_EXCEEDED",
+		`{"query":"","extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}`:     "PERSISTED_QUERY_NOT_FOUND",
+		`{"query":"{ a }","extensions":{"persistedQuery":{"version":1,"sha256Hash":""}}}`: "BAD_USER_INPUT",
+	} {
+		c.write(t, `{"id":"1","type":"subscribe","payload":`+payload+`}`)
+		got := c.read(t)
+		assert.Contains(t, got, `"type":"error"`, payload)
+		assert.Contains(t, got, `"code":"`+code+`"`, payload)
+		c.read(t) // gqlgen's complete behind an error
+	}
+}
+
+func TestWebSocketIsPinged(t *testing.T) {
+	for protocol, ping := range map[string]string{"graphql-transport-ws": `{"type":"ping"}`, "graphql-ws": `{"type":"ka"}`} {
+		t.Run(protocol, func(t *testing.T) {
+			s := newServer(t, func(c *httpapi.Config) { c.KeepAlive = 200 * time.Millisecond })
+			c := s.dial(t, protocol)
+			c.initiate(t)
+			_, message, err := c.Read(c.ctx)
+			require.NoError(t, err)
+			assert.JSONEq(t, ping, string(message))
+		})
+	}
+}
+
+func TestMessageLimitOfAWebSocket(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.MaxRequestBytes = 100_000 })
+	message := func(size int) string {
+		const head, tail = `{"id":"1","type":"subscribe","payload":{"query":"{ agentStateCount }","pad":"`, `"}}`
+		return head + strings.Repeat("x", size-len(head)-len(tail)) + tail
+	}
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	c.write(t, message(100_000))
+	assert.Contains(t, c.read(t), `{"agentStateCount":42}`)
+	assert.Contains(t, c.read(t), "complete")
+
+	c.write(t, message(100_001))
+	_, _, err := c.Read(c.ctx)
+	assert.Equal(t, websocket.StatusMessageTooBig, websocket.CloseStatus(err), err)
+}
+
+func TestWebSocketEndsWhenTheServerStops(t *testing.T) {
+	s := newServer(t)
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	c.write(t, `{"id":"1","type":"subscribe","payload":{"query":`+quote(subscription)+`}}`)
+	ctx := receive(t, s.stub.subscribed, "the subscription")
+	s.stop()
+	_, _, err := c.Read(c.ctx)
+	require.Error(t, err)
+	receive(t, ctx.Done(), "the end of the subscription")
+	receive(t, s.served, "the end of the connection")
+}
+
+func TestWebSocketOfAnotherOriginIsRefused(t *testing.T) {
+	s := newServer(t)
+	_, res, err := websocket.Dial(t.Context(), s.URL+"/graphql", &websocket.DialOptions{
+		HTTPClient: s.Client(), HTTPHeader: http.Header{"Origin": {"https://evil.example"}},
+	})
+	require.Error(t, err)
+	res.Body.Close()
+	assert.Equal(t, 403, res.StatusCode)
+}

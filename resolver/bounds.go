@@ -1,0 +1,124 @@
+package resolver
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bounds that are not configurable.
+const (
+	maxIDBytes       = 255
+	maxPatternBytes  = 1024
+	maxPageSize      = 1000
+	defaultPageSize  = 50
+	maxTTLSeconds    = 365 * 24 * 60 * 60
+	maxMessageCalls  = 128
+	maxListed        = 1000 // plans or tool runs in one update
+	maxSubtasks      = 100
+	maxSubtaskBytes  = 16 << 10
+	maxAgeDays       = 36_500
+	maxCleanedIDs    = 1000
+	maxUserTypes     = 7
+	lineSeparator    = '\u2028'
+	paragraphDivider = '\u2029'
+)
+
+// checkID checks the id of a thread, a message, a plan, a call or a tool run, or a name: 1 to 255 bytes of UTF-8 without control
+// characters and line breaks. No other character has a meaning.
+func checkID(argument, id string) error {
+	switch {
+	case id == "" || len(id) > maxIDBytes:
+		return badInput(argument, "Give %s 1 to %d bytes, not %d", argument, maxIDBytes, len(id))
+	case !utf8.ValidString(id):
+		return badInput(argument, "Give %s in valid UTF-8", argument)
+	}
+	for _, r := range id {
+		if unicode.IsControl(r) || r == lineSeparator || r == paragraphDivider {
+			return badInput(argument, "Give %s without control characters and line breaks; it has U+%04X", argument, r)
+		}
+	}
+	return nil
+}
+
+// checkOptionalID is checkID for an argument that may be left out.
+func checkOptionalID(argument string, id *string) error {
+	if id == nil {
+		return nil
+	}
+	return checkID(argument, *id)
+}
+
+// checkRange checks that a number lies in its bounds, both included.
+func checkRange(argument string, n, low, high int) error {
+	if n < low || n > high {
+		return badInput(argument, "Give %s a number from %d to %d, not %d", argument, low, high, n)
+	}
+	return nil
+}
+
+// checkVersion checks an expected version; 0 stands for a thread that does not exist.
+func checkVersion(argument string, version *int) error {
+	if version != nil && *version < 0 {
+		return badInput(argument, "Give %s the version of the thread as it was read, not %d", argument, *version)
+	}
+	return nil
+}
+
+// checkObject checks that a JSON value is an object and no larger than limit bytes; nil is left out.
+func checkObject(argument string, raw json.RawMessage, limit int) error {
+	if raw == nil {
+		return nil
+	}
+	if raw[0] != '{' {
+		return badInput(argument, "Give %s a JSON object", argument)
+	}
+	return checkSize(argument, len(raw), limit)
+}
+
+// checkSize checks the size of a value in bytes.
+func checkSize(argument string, size, limit int) error {
+	if size > limit {
+		return tooLarge(argument, "the size of "+argument+" in bytes", limit, size)
+	}
+	return nil
+}
+
+// checkContent checks the content of a message: a string, or a list of strings and objects.
+func checkContent(argument string, raw json.RawMessage) error {
+	switch raw[0] {
+	case '"':
+		return nil
+	case '[':
+		var blocks []json.RawMessage
+		if err := json.Unmarshal(raw, &blocks); err != nil {
+			return fmt.Errorf("decode content: %w", err)
+		}
+		for i, block := range blocks {
+			if block[0] != '"' && block[0] != '{' {
+				return badInput(fmt.Sprintf("%s[%d]", argument, i), "Give each block of %s as a string or an object", argument)
+			}
+		}
+		return nil
+	}
+	return badInput(argument, "Give %s as a string or a list of content blocks", argument)
+}
+
+// checkPattern checks a glob.
+func checkPattern(argument, pattern string) error {
+	if pattern == "" || len(pattern) > maxPatternBytes {
+		return badInput(argument, "Give %s 1 to %d bytes, not %d", argument, maxPatternBytes, len(pattern))
+	}
+	return nil
+}
+
+// firstError gives the first error that is not nil.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package resolver
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"agentstate/graph"
+	"agentstate/store"
+)
+
+// Info is what the server knows of itself.
+type Info struct {
+	Service, Version, Environment, Hostname string
+	Start                                   time.Time
+}
+
+// Health asks how the server and its Redis are.
+func (r *Resolver) Health(ctx context.Context) *graph.Health {
+	redis := r.Store.Health(ctx)
+	now := r.Now()
+	return &graph.Health{
+		Status: redis.Status, Redis: redis,
+		Service: r.Info.Service, Version: r.Info.Version, Environment: r.Info.Environment, Hostname: r.Info.Hostname,
+		Uptime: now.Sub(r.Info.Start).Seconds(), Timestamp: float64(now.UnixMicro()) / 1e6,
+	}
+}
+
+// HealthReport is the body of GET /health: the shape of the service that this one replaces, and some facts more.
+type HealthReport struct {
+	Status      string      `json:"status"`
+	Service     string      `json:"service"`
+	Version     string      `json:"version"`
+	Environment string      `json:"environment"`
+	Hostname    string      `json:"hostname"`
+	Uptime      float64     `json:"uptime"`
+	Timestamp   float64     `json:"timestamp"`
+	Redis       RedisReport `json:"redis_status"`
+}
+
+// RedisReport is what HealthReport says of Redis. Status is healthy or unhealthy.
+type RedisReport struct {
+	Status           string          `json:"status"`
+	Mode             string          `json:"mode"`
+	RedisVersion     *string         `json:"redis_version,omitempty"`
+	ConnectedClients *int            `json:"connected_clients,omitempty"`
+	UsedMemoryHuman  *string         `json:"used_memory_human,omitempty"`
+	Keyspace         json.RawMessage `json:"keyspace,omitempty"`
+	LatencyMs        *float64        `json:"latency_ms,omitempty"`
+	Error            *string         `json:"error,omitempty"`
+	Warnings         []string        `json:"warnings"`
+}
+
+// HealthReport gives the facts of Health in the shape of GET /health.
+func (r *Resolver) HealthReport(ctx context.Context) HealthReport {
+	h := r.Health(ctx)
+	status := "healthy"
+	if h.Redis.Status == store.Unavailable {
+		status = "unhealthy"
+	}
+	return HealthReport{
+		Status: strings.ToLower(string(h.Status)), Service: h.Service, Version: h.Version, Environment: h.Environment,
+		Hostname: h.Hostname, Uptime: h.Uptime, Timestamp: h.Timestamp,
+		Redis: RedisReport{
+			Status: status, Mode: string(h.Redis.Mode), RedisVersion: h.Redis.RedisVersion,
+			ConnectedClients: h.Redis.ConnectedClients, UsedMemoryHuman: h.Redis.UsedMemoryHuman, Keyspace: h.Redis.Keyspace,
+			LatencyMs: h.Redis.LatencyMs, Error: h.Redis.Error, Warnings: h.Redis.Warnings,
+		},
+	}
+}

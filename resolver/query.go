@@ -1,0 +1,59 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+
+	"agentstate/store"
+)
+
+// orNull turns the absence of a thread or message into null.
+func orNull[T any](value *T, err error, threadID string) (*T, error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil //nolint:nilnil // null is the answer
+	case err != nil:
+		return nil, about(err, threadID)
+	}
+	return value, nil
+}
+
+// agentState reads a thread with what is selected of it. One round trip.
+func (r *Resolver) agentState(ctx context.Context, threadID string) (*store.AgentState, error) {
+	if err := checkID("threadId", threadID); err != nil {
+		return nil, err
+	}
+	state, err := r.threads(ctx).Get(ctx, threadID, selected(ctx).read())
+	return orNull(state, err, threadID)
+}
+
+// recent reads the threads that were updated last: one round trip for their ids and one for the threads.
+func (r *Resolver) recent(ctx context.Context, limit int) ([]*store.AgentState, error) {
+	if err := checkRange("limit", limit, 1, maxPageSize); err != nil {
+		return nil, err
+	}
+	ids, err := r.threads(ctx).Recent(ctx, limit)
+	if err != nil {
+		return nil, about(err, "")
+	}
+	states, err := r.threads(ctx).GetMany(ctx, ids, selected(ctx).read())
+	return states, about(err, "")
+}
+
+// ttl reads how long a thread has still to live. One round trip.
+func (r *Resolver) ttl(ctx context.Context, threadID string) (*store.TTL, error) {
+	if err := checkID("threadId", threadID); err != nil {
+		return nil, err
+	}
+	ttl, err := r.threads(ctx).TTL(ctx, threadID)
+	return orNull(ttl, err, threadID)
+}
+
+// message reads a message by its id. One round trip.
+func (r *Resolver) messageByID(ctx context.Context, threadID, messageID string) (*store.Message, error) {
+	if err := firstError(checkID("threadId", threadID), checkID("messageId", messageID)); err != nil {
+		return nil, err
+	}
+	m, err := r.threads(ctx).Message(ctx, threadID, messageID)
+	return orNull(m, err, threadID)
+}

@@ -1,0 +1,104 @@
+package resolver
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"agentstate/internal/scalar"
+	"agentstate/store"
+)
+
+// selection is what a request asks for of one object: its fields, with fragments spread and directives applied.
+type selection struct {
+	op     *graphql.OperationContext
+	fields []graphql.CollectedField
+}
+
+// selected gives the selection of the field that is being resolved.
+func selected(ctx context.Context) selection {
+	op := graphql.GetOperationContext(ctx)
+	field := graphql.GetFieldContext(ctx).Field
+	return selectionOf(op, field)
+}
+
+func selectionOf(op *graphql.OperationContext, field graphql.CollectedField) selection {
+	return selection{op: op, fields: graphql.CollectFields(op, field.Selections, []string{typeOf(field.Field)})}
+}
+
+// typeOf gives the name of a field's type. Nothing here is an interface or a union, so there is exactly one.
+func typeOf(field *ast.Field) string { return field.Definition.Type.Name() }
+
+// has tells whether one of the fields is selected.
+func (s selection) has(names ...string) bool {
+	for _, f := range s.fields {
+		for _, name := range names {
+			if f.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// under gives what is selected of a field of the object, under all its aliases.
+func (s selection) under(name string) selection {
+	sub := selection{op: s.op}
+	for _, f := range s.fields {
+		if f.Name == name {
+			sub.fields = append(sub.fields, selectionOf(s.op, f).fields...)
+		}
+	}
+	return sub
+}
+
+// read turns a selection on AgentState into what the store must read.
+func (s selection) read() store.Read {
+	r := store.Read{
+		Context: s.has("context"), Plan: s.has("plan"), ToolCalls: s.has("toolCalls"), Metadata: s.has("metadata"),
+	}
+	for _, f := range s.fields {
+		if f.Name != "messages" {
+			continue
+		}
+		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
+		if key, err := pageOf(f.ArgumentMap(s.op.Variables)); err == nil {
+			r.Pages = append(r.Pages, key)
+		}
+	}
+	return r
+}
+
+// pageOf is messagesKey for the arguments of a field that is not being resolved yet.
+func pageOf(args map[string]any) (store.PageKey, error) {
+	var first, last *int
+	for name, into := range map[string]**int{"first": &first, "last": &last} {
+		if value := args[name]; value != nil {
+			n, err := scalar.UnmarshalInt(value)
+			if err != nil {
+				return store.PageKey{}, err
+			}
+			*into = &n
+		}
+	}
+	var after, before *string
+	for name, into := range map[string]**string{"after": &after, "before": &before} {
+		if value, ok := args[name].(string); ok {
+			*into = &value
+		}
+	}
+	var types []store.MessageType
+	given, isList := args["types"].([]any)
+	if !isList && args["types"] != nil {
+		given = []any{args["types"]} // GraphQL takes one value for a list of one
+	}
+	for _, value := range given {
+		name, _ := value.(string)
+		types = append(types, store.MessageType(name))
+	}
+	if given != nil && types == nil {
+		types = []store.MessageType{}
+	}
+	return messagesKey(first, after, last, before, types)
+}

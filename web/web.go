@@ -1,0 +1,147 @@
+// Package web is the page at "/": GraphiQL out of files that are embedded in the binary, so that it works where there is
+// no internet, and with a policy under which it cannot talk to anything but this server.
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// dist is made by build.mjs; the test compares it with the files that it is made of.
+//
+//go:embed dist/*.gz
+var dist embed.FS
+
+const (
+	pageFile   = "index.html"
+	assetsPath = "/assets/"
+
+	// policy is what GraphiQL 4 needs and nothing more (see README.md). 'self' covers the WebSocket of the same host too
+	// (CSP 3, section 6.7.2.8; Safari since 15.4).
+	policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src data:; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+// contentTypes are spelled out because package mime asks the system's tables, which differ. A file of another kind is
+// a mistake in the build.
+var contentTypes = map[string]string{
+	".css":     "text/css; charset=utf-8",
+	".graphql": "text/plain; charset=utf-8",
+	".html":    "text/html; charset=utf-8",
+	".js":      "text/javascript; charset=utf-8",
+	".svg":     "image/svg+xml",
+	".txt":     "text/plain; charset=utf-8",
+}
+
+// file is one embedded file in the two forms in which it is served.
+type file struct {
+	contentType  string
+	cacheControl string
+	etag         string // of the plain form, without its quotes
+	plain, gzip  []byte
+}
+
+// Handler serves the page at "/" and its files under "/assets/", for GET and HEAD; anything else is 404 or 405. It needs
+// no prefix to be stripped, keeps no state and may be used by many requests at once. It panics if the embedded files are
+// broken, which only a broken build can make them.
+func Handler() http.Handler {
+	files, err := load()
+	if err != nil {
+		panic(fmt.Sprintf("web: embedded files: %v", err))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+
+		f, ok := files[r.URL.Path]
+		switch {
+		case !ok:
+			http.NotFound(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		default:
+			f.serve(w, r)
+		}
+	})
+}
+
+// serve leaves HEAD, If-None-Match and Range to http.ServeContent. The two forms have an ETag each, because a strong one
+// stands for certain bytes (RFC 9110, section 8.8.3).
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	body, etag := f.plain, f.etag
+	h := w.Header()
+	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		body, etag = f.gzip, f.etag+"-gzip"
+		h.Set("Content-Encoding", "gzip")
+		// ServeContent leaves it out where there is a Content-Encoding.
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	h.Set("Content-Type", f.contentType)
+	h.Set("Cache-Control", f.cacheControl)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Etag", `"`+etag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// load reads the embedded files, by the path at which each is served.
+func load() (map[string]file, error) {
+	entries, err := dist.ReadDir("dist")
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string]file, len(entries))
+	for _, entry := range entries {
+		packed, err := dist.ReadFile("dist/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix(entry.Name(), ".gz")
+		f, err := newFile(name, packed)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", entry.Name(), err)
+		}
+		if name == pageFile {
+			// Its name stays the same when it changes: ask each time, which costs a 304.
+			f.cacheControl = "no-cache"
+			files["/"] = f
+			continue
+		}
+		// The name is made of the content: a year, the longest that caches are asked to take seriously (RFC 8246).
+		f.cacheControl = "public, max-age=31536000, immutable"
+		files[assetsPath+name] = f
+	}
+	if _, ok := files["/"]; !ok {
+		return nil, fmt.Errorf("no %s", pageFile)
+	}
+	return files, nil
+}
+
+func newFile(name string, packed []byte) (file, error) {
+	contentType, ok := contentTypes[path.Ext(name)]
+	if !ok {
+		return file{}, fmt.Errorf("no content type for %q", path.Ext(name))
+	}
+	unpacker, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return file{}, err
+	}
+	plain, err := io.ReadAll(unpacker)
+	if err != nil {
+		return file{}, err
+	}
+	sum := sha256.Sum256(plain)
+	return file{contentType: contentType, etag: hex.EncodeToString(sum[:8]), plain: plain, gzip: packed}, nil
+}
