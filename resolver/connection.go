@@ -42,8 +42,10 @@ func checkGivenCursor(argument string, cursor *string) error {
 	return nil
 }
 
-// messagesKey checks the arguments of AgentState.messages and gives the page that they name.
-func messagesKey(first *int, after *string, last *int, before *string, types []store.MessageType) (store.PageKey, error) {
+// messagesKey checks the arguments of AgentState.messages and gives the page that they name, for what is selected of it.
+func messagesKey(
+	sel selection, first *int, after *string, last *int, before *string, types []store.MessageType,
+) (store.PageKey, error) {
 	r, err := rangeOf(first, after, last, before, true)
 	if err != nil {
 		return store.PageKey{}, err
@@ -51,7 +53,9 @@ func messagesKey(first *int, after *string, last *int, before *string, types []s
 	if types != nil && (len(types) == 0 || len(types) > len(messageTypes)) {
 		return store.PageKey{}, badInput("types", "Give types 1 to %d message types, not %d", len(messageTypes), len(types))
 	}
-	return store.MessagesOf(r, types), nil
+	key := store.MessagesOf(r, types)
+	key.CountOnly = !sel.has("nodes", "edges", "pageInfo")
+	return key, nil
 }
 
 var messageTypes = []store.MessageType{

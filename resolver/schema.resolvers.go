@@ -12,7 +12,7 @@ import (
 )
 
 func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType) (*graph.MessageConnection, error) {
-	key, err := messagesKey(first, after, last, before, types)
+	key, err := messagesKey(selected(ctx), first, after, last, before, types)
 	if err != nil {
 		return nil, err
 	}

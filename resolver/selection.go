@@ -63,7 +63,7 @@ func (s selection) read() store.Read {
 			continue
 		}
 		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
-		if key, err := pageOf(f.ArgumentMap(s.op.Variables)); err == nil {
+		if key, err := pageOf(selectionOf(s.op, f), f.ArgumentMap(s.op.Variables)); err == nil {
 			r.Pages = append(r.Pages, key)
 		}
 	}
@@ -71,7 +71,7 @@ func (s selection) read() store.Read {
 }
 
 // pageOf is messagesKey for the arguments of a field that is not being resolved yet.
-func pageOf(args map[string]any) (store.PageKey, error) {
+func pageOf(sel selection, args map[string]any) (store.PageKey, error) {
 	var first, last *int
 	for name, into := range map[string]**int{"first": &first, "last": &last} {
 		if value := args[name]; value != nil {
@@ -100,5 +100,5 @@ func pageOf(args map[string]any) (store.PageKey, error) {
 	if given != nil && types == nil {
 		types = []store.MessageType{}
 	}
-	return messagesKey(first, after, last, before, types)
+	return messagesKey(sel, first, after, last, before, types)
 }

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,13 +14,28 @@ import (
 
 // Reads are repeated by go-redis after a lost connection, with these pauses; writes never are (once).
 const (
-	readRetries = 3
+	readRetries = 2
 	minBackoff  = 10 * time.Millisecond
-	maxBackoff  = 500 * time.Millisecond
+	maxBackoff  = 200 * time.Millisecond
+	// Dialling is repeated for reads and writes alike: nothing was sent yet. While Redis is down a call fails within a second.
+	dialRetries = 3
+	dialPause   = 50 * time.Millisecond
 )
+
+// clientLog takes what go-redis would print to standard error in a form of its own. The calls that fail say it too.
+type clientLog struct{}
+
+// Printf logs at debug level.
+func (clientLog) Printf(ctx context.Context, format string, args ...any) {
+	slog.DebugContext(ctx, "go-redis: "+fmt.Sprintf(format, args...))
+}
+
+// setClientLog runs once: the logger of go-redis is the process's.
+var setClientLog = sync.OnceFunc(func() { redis.SetLogger(clientLog{}) })
 
 // connect makes the client for a connection. It dials nothing yet.
 func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
+	setClientLog()
 	if c.URL != "" {
 		return connectURL(c)
 	}
@@ -27,6 +45,7 @@ func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
 		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
 		PoolSize: c.MaxConnections, DialTimeout: c.ConnectTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
 		MaxRetries: readRetries, MinRetryBackoff: minBackoff, MaxRetryBackoff: maxBackoff,
+		DialerRetries: dialRetries, DialerRetryTimeout: dialPause,
 		// Without this go-redis waits out its own timeout instead of the caller's deadline.
 		ContextTimeoutEnabled: true,
 		// Saves commands on each new connection that Redis 7 only refuses.
@@ -63,6 +82,7 @@ func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
 	}
 	o.PoolSize, o.DialTimeout, o.ReadTimeout, o.WriteTimeout = c.MaxConnections, c.ConnectTimeout, c.Timeout, c.Timeout
 	o.MaxRetries, o.MinRetryBackoff, o.MaxRetryBackoff = readRetries, minBackoff, maxBackoff
+	o.DialerRetries, o.DialerRetryTimeout = dialRetries, dialPause
 	o.ContextTimeoutEnabled, o.DisableIdentity = true, true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClient(o), Standalone, nil

@@ -18,6 +18,8 @@ type PageKey struct {
 	Range
 	// Types are the wanted message types, sorted and joined by a blank; empty for all.
 	Types string
+	// CountOnly says that only MessagePage.Total is wanted: no message is read for it.
+	CountOnly bool
 }
 
 // MessagesOf gives the key of the page r of the messages of the given types; none are all.
@@ -53,7 +55,7 @@ func (k PageKey) letters() []string {
 // with the record. It is not ok where nothing can be guessed, or nothing needs to be read.
 func (k PageKey) guess() (from, to int64, ok bool) {
 	after, err := parseOptional(k.After)
-	if err != nil || k.Types != "" {
+	if err != nil || k.Types != "" || k.CountOnly {
 		return 0, 0, false
 	}
 	before, err := parseOptional(k.Before)
@@ -123,6 +125,9 @@ func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []stri
 	if err != nil {
 		page.Err = err
 		return page, nil //nolint:nilerr // what is wrong with this page does not keep the thread from being read
+	}
+	if k.CountOnly {
+		return page, nil
 	}
 	if k.Types != "" {
 		return page, t.searchPage(ctx, s, k, low, high, page)
