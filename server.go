@@ -73,7 +73,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	res := newResolver(cfg, st, hub, log)
 	streams := httpapi.NewStreams()
 	server := &http.Server{
-		Handler: streams.Handler(httpapi.New(httpapi.Config{
+		Handler: httpapi.New(httpapi.Config{
 			Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: res}),
 			Extensions:      []graphql.HandlerExtension{res.Extension()},
 			PresentError:    res.Present,
@@ -84,8 +84,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
 			Ready:           func(ctx context.Context) error { return within(ctx, st.Ping) },
 			Log:             log,
+			Streams:         streams,
 			KeepAlive:       keepAlive,
-		})),
+		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

@@ -126,9 +126,6 @@ func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []stri
 		page.Err = err
 		return page, nil //nolint:nilerr // what is wrong with this page does not keep the thread from being read
 	}
-	if k.CountOnly {
-		return page, nil
-	}
 	if k.Types != "" {
 		return page, t.searchPage(ctx, s, k, low, high, page)
 	}
@@ -137,7 +134,7 @@ func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []stri
 		from, to = max(low, high-k.Last+1), high
 	}
 	if from > to {
-		page.HasPrev, page.HasNext = low > s.Base+1, high < s.Seq
+		page.HasPrev, page.HasNext = low > s.Base+1, max(high, s.Base) < s.Seq
 		return page, nil
 	}
 	page.HasPrev, page.HasNext = from > s.Base+1, to < s.Seq
@@ -146,36 +143,16 @@ func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []stri
 		return nil, err
 	}
 	if len(elements) < to-from+1 {
-		if elements, err = t.between(ctx, s, from, to); err != nil {
+		var oldest Cursor
+		if elements, oldest, err = t.between(ctx, s, from, to); err != nil {
 			return nil, err
+		}
+		if page.Err = k.expired(s, from, oldest); page.Err != nil {
+			return page, nil
 		}
 	}
 	page.Messages, err = t.decodeAll(s, elements)
 	return page, err
-}
-
-// pick takes from a part of the list the elements with the sequence numbers from to to.
-func pick(got []string, from, to int) ([]element, error) {
-	elements := make([]element, 0, len(got))
-	for _, text := range got {
-		e, err := parseElement(text)
-		if err != nil {
-			return nil, err
-		}
-		if e.seq >= from && e.seq <= to {
-			elements = append(elements, e)
-		}
-	}
-	return elements, nil
-}
-
-// between reads the elements with the sequence numbers from to to. What was trimmed meanwhile is missing.
-func (t *Threads) between(ctx context.Context, s *AgentState, from, to int) ([]element, error) {
-	got, err := t.store.rdb.LRange(ctx, t.keysOf(s.ThreadID).messages, int64(from-s.Base-1), int64(to-s.Base-1)).Result()
-	if err != nil {
-		return nil, translate(err)
-	}
-	return pick(got, from, to)
 }
 
 func (t *Threads) decodeAll(s *AgentState, elements []element) ([]*Message, error) {
@@ -198,6 +175,7 @@ const searchStep = 1000
 func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low, high int, page *MessagePage) error {
 	letters, forward := k.letters(), k.First > 0
 	want := max(k.First, k.Last)
+	ahead, behind := low > s.Base+1, max(high, s.Base) < s.Seq // whether there is anything, of whatever type, outside the cursors
 	var found []element
 	seen := 0
 	for low <= high && len(found) <= want && seen < page.Total {
@@ -205,9 +183,12 @@ func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low,
 		if !forward {
 			from, to = max(low, high-searchStep+1), high
 		}
-		elements, err := t.between(ctx, s, from, to)
+		elements, oldest, err := t.between(ctx, s, from, to)
 		if err != nil {
 			return err
+		}
+		if page.Err = k.expired(s, from, oldest); page.Err != nil {
+			return nil
 		}
 		if !forward {
 			slices.Reverse(elements)
@@ -226,10 +207,10 @@ func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low,
 	more := len(found) > want
 	found = found[:min(len(found), want)]
 	if forward {
-		page.HasNext, page.HasPrev = more, k.After != ""
+		page.HasNext, page.HasPrev = more, ahead
 	} else {
 		slices.Reverse(found)
-		page.HasPrev, page.HasNext = more, k.Before != ""
+		page.HasPrev, page.HasNext = more, behind
 	}
 	var err error
 	page.Messages, err = t.decodeAll(s, found)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -74,6 +75,10 @@ func testMovesOn(t *testing.T, e engine, types []MessageType) {
 	}{
 		{"nothing", func(*testing.T, *Threads) {}, numberRange(26, 30), false},
 		{"trimmed up to it", func(t *testing.T, th *Threads) { t.Helper(); mustAppend(t, th, "one", numbered(41, 5)...) }, numberRange(26, 30), false},
+		{"trimmed up to it, twice", func(t *testing.T, th *Threads) {
+			t.Helper()
+			mustAppend(t, th, "one", say(fmt.Sprint(mustGet(t, th, "one").Seq), "x"))
+		}, numberRange(26, 30), false},
 		{"trimmed into it", func(t *testing.T, th *Threads) { t.Helper(); mustAppend(t, th, "one", numbered(41, 7)...) }, nil, true},
 		{"trimmed beyond it", func(t *testing.T, th *Threads) { t.Helper(); mustAppend(t, th, "one", numbered(41, 20)...) }, nil, true},
 		{"deleted", func(t *testing.T, th *Threads) { t.Helper(); require.NoError(t, th.Delete(t.Context(), "one", nil)) }, nil, true},
@@ -94,6 +99,9 @@ func testMovesOn(t *testing.T, e engine, types []MessageType) {
 				second = 1
 			}
 			m := meddle(s, second, "lrange", func() { c.do(t, other) })
+			if strings.HasSuffix(c.name, "twice") {
+				m = meddle(s, second+1, "lrange", func() { c.do(t, other) })
+			}
 			page := readPage(t, s.For("ann"), "one", Range{First: 5, After: Cursor{Epoch: epoch, Seq: 25}.String()}, types...)
 			require.LessOrEqual(t, m.before.Load(), int32(0), "it was meddled with")
 			if c.expired {

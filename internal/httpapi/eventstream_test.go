@@ -50,7 +50,7 @@ func serveStream(t *testing.T, stream eventStream, exec executor) (*httptest.Ser
 // could not stop.
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	big := []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
-	server, ended := serveStream(t, eventStream{writeTimeout: 50 * time.Millisecond}, func(ctx context.Context) *graphql.Response {
+	server, ended := serveStream(t, eventStream{streams: NewStreams(), writeTimeout: 50 * time.Millisecond}, func(ctx context.Context) *graphql.Response {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -72,7 +72,7 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 // On HTTP/2 a deadline that passes ends the stream, even if nothing is being written.
 func TestSlowStreamOutlivesTheWriteDeadline(t *testing.T) {
 	const timeout = 500 * time.Millisecond
-	stream := eventStream{writeTimeout: timeout, keepAlive: timeout + 100*time.Millisecond}
+	stream := eventStream{streams: NewStreams(), writeTimeout: timeout, keepAlive: timeout + 100*time.Millisecond}
 	server, _ := serveStream(t, stream, func(ctx context.Context) *graphql.Response {
 		<-ctx.Done()
 		return nil

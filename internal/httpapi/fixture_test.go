@@ -56,6 +56,7 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 	s := &server{stub: newStub(), log: &logBuffer{}, served: make(chan string, 1000)}
 	cfg := httpapi.Config{
 		Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: root{s.stub}}),
+		Streams:         httpapi.NewStreams(),
 		PresentError:    presentError,
 		Recover:         func(context.Context, any) error { return errors.New("a resolver has panicked") },
 		MaxRequestBytes: 1 << 20,

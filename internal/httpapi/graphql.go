@@ -19,11 +19,11 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes}
-	events := eventStream{requests: requests, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: eventWriteTimeout}
+	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: eventWriteTimeout}
 
 	server := handler.New(cfg.Schema)
 	for _, transport := range []graphql.Transport{
-		newWebSocket(cfg.MaxRequestBytes, cfg.KeepAlive), events, plain{requests: requests, events: events},
+		newWebSocket(cfg.MaxRequestBytes, cfg.KeepAlive, cfg.Streams), events, plain{requests: requests, events: events},
 	} {
 		server.AddTransport(guarded{transport, panics})
 	}

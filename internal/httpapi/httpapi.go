@@ -35,12 +35,14 @@ type Config struct {
 	// Ready tells by nil that requests can be served. It bounds its own time.
 	Ready func(ctx context.Context) error
 	Log   *slog.Logger
+	// Streams ends WebSockets and event streams when the server stops.
+	Streams *Streams
 	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
 	KeepAlive time.Duration
 }
 
-// New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, so a server
-// that stops must cancel its base context for WebSockets and event streams to end.
+// New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, and with
+// Config.Streams where it would not end by itself.
 func New(cfg Config) http.Handler {
 	panics := panicLog{cfg.Log}
 	api := newGraphQL(cfg, panics)

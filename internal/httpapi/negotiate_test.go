@@ -39,14 +39,14 @@ func TestNegotiate(t *testing.T) {
 		";;;":                              {},
 		"text/*":                           {},
 		// An event stream must be named.
-		"text/event-stream":                               {stream: true, prefersStream: true},
-		"text/event-stream, */*;q=0.1":                    {media: mediaJSON, stream: true, prefersStream: true},
-		"text/event-stream, application/json":             {media: mediaJSON, stream: true, prefersStream: true},
-		"application/json, text/event-stream":             {media: mediaJSON, stream: true},
-		"text/event-stream;q=0.5, application/json;q=0.4": {media: mediaJSON, stream: true, prefersStream: true},
-		"text/event-stream;q=0.5, application/json;q=0.6": {media: mediaJSON, stream: true},
-		"text/event-stream;q=0, application/json":         legacy,
-		"text/event-stream, multipart/mixed":              {stream: true, prefersStream: true}, // urql subscribes so
+		"text/event-stream":                                                                       {stream: true, prefersStream: true},
+		"text/event-stream, */*;q=0.1":                                                            {media: mediaJSON, stream: true, prefersStream: true},
+		"text/event-stream, application/json":                                                     {media: mediaJSON, stream: true, prefersStream: true},
+		"application/json, text/event-stream":                                                     {media: mediaJSON, stream: true},
+		"text/event-stream;q=0.5, application/json;q=0.4":                                         {media: mediaJSON, stream: true, prefersStream: true},
+		"text/event-stream;q=0.5, application/json;q=0.6":                                         {media: mediaJSON, stream: true},
+		"text/event-stream;q=0, application/json":                                                 legacy,
+		"text/event-stream, multipart/mixed":                                                      {stream: true, prefersStream: true}, // urql subscribes so
 		"application/graphql-response+json, application/json, text/event-stream, multipart/mixed": {media: mediaGraphQL, stream: true}, // and asks so
 	} {
 		assert.Equal(t, want, negotiate([]string{accept}), accept)

@@ -60,11 +60,11 @@ func TestStatusByMediaType(t *testing.T) {
 func TestParametersMustHaveTheirTypes(t *testing.T) {
 	s := newServer(t)
 	for body, want := range map[string]string{
-		`{"query":1}`:                                          "Give `query` as a string.",
-		`{"query":null}`:                                       "Give a GraphQL document as `query`.",
-		`{"query":""}`:                                         "Give a GraphQL document as `query`.",
-		`{"Query":"{ agentStateCount }"}`:                      "Give a GraphQL document as `query`.",
-		`{"extensions":{"persistedQuery":null}}`:               "Give a GraphQL document as `query`.",
+		`{"query":1}`:                            "Give `query` as a string.",
+		`{"query":null}`:                         "Give a GraphQL document as `query`.",
+		`{"query":""}`:                           "Give a GraphQL document as `query`.",
+		`{"Query":"{ agentStateCount }"}`:        "Give a GraphQL document as `query`.",
+		`{"extensions":{"persistedQuery":null}}`: "Give a GraphQL document as `query`.",
 		`{"query":"{ agentStateCount }","operationName":{}}`:   "Give `operationName` as a string or null.",
 		`{"query":"{ agentStateCount }","variables":[]}`:       "Give `variables` as an object or null.",
 		`{"query":"{ agentStateCount }","variables":"{}"}`:     "Give `variables` as an object or null.",

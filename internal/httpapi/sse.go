@@ -20,6 +20,7 @@ const eventWriteTimeout = 10 * time.Second
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, with POST, and with GET for the browser's EventSource.
 type eventStream struct {
 	requests     requestReader
+	streams      *Streams
 	panics       panicLog
 	keepAlive    time.Duration
 	writeTimeout time.Duration
@@ -55,7 +56,9 @@ func (t eventStream) Do(w http.ResponseWriter, r *http.Request, exec graphql.Gra
 func (t eventStream) serve(
 	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, opCtx *graphql.OperationContext, errs gqlerror.List,
 ) {
-	ctx, cancel := context.WithCancel(graphql.WithOperationContext(r.Context(), opCtx))
+	ctx, leave := t.streams.join(graphql.WithOperationContext(r.Context(), opCtx))
+	defer leave()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := newEventWriter(w, t.keepAlive, t.writeTimeout, cancel)
 	defer s.close()

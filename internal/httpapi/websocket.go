@@ -18,10 +18,11 @@ var subprotocols = []string{"graphql-transport-ws", "graphql-ws"}
 // webSocket is gqlgen's transport where a WebSocket is asked for, and only there: any request may carry another Upgrade.
 type webSocket struct {
 	transport.Websocket
+	streams *Streams
 }
 
-func newWebSocket(maxBytes int64, keepAlive time.Duration) webSocket {
-	return webSocket{transport.Websocket{
+func newWebSocket(maxBytes int64, keepAlive time.Duration, streams *Streams) webSocket {
+	return webSocket{streams: streams, Websocket: transport.Websocket{
 		Implementation:        orderedSubprotocols{},
 		InitTimeout:           initTimeout,
 		PingPongInterval:      keepAlive, // of graphql-transport-ws
@@ -33,6 +34,13 @@ func newWebSocket(maxBytes int64, keepAlive time.Duration) webSocket {
 // Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1).
 func (webSocket) Supports(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// Do serves the WebSocket until it is closed.
+func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	ctx, leave := t.streams.join(r.Context())
+	defer leave()
+	t.Websocket.Do(w, r.WithContext(ctx), exec)
 }
 
 var _ graphql.Transport = webSocket{}
