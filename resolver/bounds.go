@@ -58,10 +58,10 @@ func checkRange(argument string, n, low, high int) error {
 	return nil
 }
 
-// checkVersion checks an expected version; 0 stands for a thread that does not exist.
-func checkVersion(argument string, version *int) error {
+// checkExpected checks an expectedVersion; 0 stands for a thread that does not exist.
+func checkExpected(version *int) error {
 	if version != nil && *version < 0 {
-		return badInput(argument, "Give %s the version of the thread as it was read, not %d", argument, *version)
+		return badInput("input.expectedVersion", "Give input.expectedVersion the version of the thread as it was read, not %d", *version)
 	}
 	return nil
 }

@@ -138,10 +138,7 @@ func (r *Resolver) create(in graph.CreateAgentStateInput) (threadID string, c st
 // update turns the input of updateAgentState into what the store takes. Null puts a field back to what it is on creation.
 func (r *Resolver) update(in graph.UpdateAgentStateInput) (store.Update, error) {
 	u := store.Update{ExpectedVersion: in.ExpectedVersion}
-	err := firstError(checkID("input.threadId", in.ThreadID), checkVersion("input.expectedVersion", in.ExpectedVersion))
-	if err != nil {
-		return u, err
-	}
+	var err error
 	if value, ok := in.Context.ValueOK(); ok {
 		u.Context = orZero(value)
 		err = firstError(err, checkSize("input.context", len(*u.Context), r.Limits.ContextBytes))

@@ -33,7 +33,7 @@ func (r *Resolver) createAgentState(ctx context.Context, in graph.CreateAgentSta
 
 // change changes a thread and gives it as the payload wants it. One round trip.
 func (r *Resolver) change(ctx context.Context, threadID string, u store.Update) (*store.AgentState, error) {
-	if err := firstError(checkID("input.threadId", threadID), checkVersion("input.expectedVersion", u.ExpectedVersion)); err != nil {
+	if err := firstError(checkID("input.threadId", threadID), checkExpected(u.ExpectedVersion)); err != nil {
 		return nil, err
 	}
 	state, err := r.threads(ctx).Update(ctx, threadID, u, payload(ctx))
@@ -42,7 +42,7 @@ func (r *Resolver) change(ctx context.Context, threadID string, u store.Update) 
 
 // appendMessages adds checked messages to a thread. One round trip.
 func (r *Resolver) appendMessages(ctx context.Context, threadID string, a store.Append) (*store.Appended, error) {
-	if err := firstError(checkID("input.threadId", threadID), checkVersion("input.expectedVersion", a.ExpectedVersion)); err != nil {
+	if err := firstError(checkID("input.threadId", threadID), checkExpected(a.ExpectedVersion)); err != nil {
 		return nil, err
 	}
 	appended, err := r.threads(ctx).Append(ctx, threadID, a, payload(ctx))
@@ -113,7 +113,7 @@ func (r *Resolver) addToolCall(ctx context.Context, in graph.AddToolCallInput) (
 }
 
 func (r *Resolver) deleteAgentState(ctx context.Context, in graph.DeleteAgentStateInput) (*graph.DeleteAgentStatePayload, error) {
-	if err := firstError(checkID("input.threadId", in.ThreadID), checkVersion("input.expectedVersion", in.ExpectedVersion)); err != nil {
+	if err := firstError(checkID("input.threadId", in.ThreadID), checkExpected(in.ExpectedVersion)); err != nil {
 		return nil, err
 	}
 	if err := r.threads(ctx).Delete(ctx, in.ThreadID, in.ExpectedVersion); err != nil {

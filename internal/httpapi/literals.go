@@ -35,6 +35,7 @@ func disguiseLargeNumbers(v *ast.Value) {
 		_, err = strconv.ParseInt(v.Raw, 10, 64)
 	case ast.FloatValue:
 		_, err = strconv.ParseFloat(v.Raw, 64)
+	default:
 	}
 	if err != nil {
 		v.Kind = ast.EnumValue

@@ -48,6 +48,7 @@ func decodeValue(d *jsontext.Decoder) (any, error) {
 		return token.String(), nil
 	case jsontext.KindNumber:
 		return json.Number(token.String()), nil
+	default: // an array or an object begins; ends are seen by those who read them
 	}
 	if d.StackDepth() > maxJSONDepth {
 		return nil, errTooDeep
