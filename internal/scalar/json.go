@@ -14,6 +14,8 @@ import (
 // MaxJSONDepth is how deeply the arrays and objects of a JSON value may be nested.
 const MaxJSONDepth = 100
 
+var errTooDeep = invalid("nest a JSON value at most %d levels deep", MaxJSONDepth)
+
 // numberMark stands ahead of the digits of a number literal that PreserveNumbers has turned into a string. It is random
 // for each process, so no client can write it.
 var numberMark = "\x00" + rand.Text() + "\x00"
@@ -89,15 +91,15 @@ func preserve(v *ast.Value, inside bool) {
 // restoreNumbers gives v with the marked numbers as json.Number. It writes only where there was a mark, which is in values
 // made from literals, never in a variable that other fields may be reading.
 func restoreNumbers(v any, depth int) (any, error) {
-	if depth > MaxJSONDepth {
-		return nil, invalid("nest a JSON value at most %d levels deep", MaxJSONDepth)
-	}
 	switch v := v.(type) {
 	case string:
 		if digits, ok := strings.CutPrefix(v, numberMark); ok {
 			return json.Number(digits), nil
 		}
 	case []any:
+		if depth == MaxJSONDepth {
+			return nil, errTooDeep
+		}
 		if v == nil {
 			return []any{}, nil // gqlparser gives an empty list literal as a nil slice
 		}
@@ -111,6 +113,9 @@ func restoreNumbers(v any, depth int) (any, error) {
 			}
 		}
 	case map[string]any:
+		if depth == MaxJSONDepth {
+			return nil, errTooDeep
+		}
 		for key, child := range v {
 			restored, err := restoreNumbers(child, depth+1)
 			if err != nil {
