@@ -124,8 +124,11 @@ func serve(ctx context.Context, server *http.Server, cfg config.Config, log *slo
 	}
 }
 
-// greet logs where the server is, and loudly if it keeps nothing.
+// greet logs where the server is, what looks wrong, and loudly if it keeps nothing.
 func greet(cfg config.Config, log *slog.Logger, addr net.Addr) {
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
 	if cfg.Embedded() {
 		log.Warn("NO REDIS IS CONFIGURED: all data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it")
 	}

@@ -17,6 +17,8 @@ import (
 type Config struct {
 	Redis  Redis
 	Limits Limits
+	// Warnings are for the log: variables that look mistyped.
+	Warnings []string
 
 	ListenAddr      string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
 	LogLevel        string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
@@ -86,8 +88,9 @@ func Load(environ []string) (Config, error) {
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: values, FuncMap: parsers})
 	if err != nil {
-		return Config{}, explain(err, values)
+		return Config{}, explain(err)
 	}
+	c.Warnings = typos(values)
 	return c, c.check()
 }
 
@@ -98,7 +101,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 }
 
 // explain turns the errors of env into a line for each variable. It leaves values out: one may be a password.
-func explain(err error, _ map[string]string) error {
+func explain(err error) error {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		return fmt.Errorf("configuration: %w", err)

@@ -96,6 +96,15 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
+func TestMistypedNamesAreWarnedOf(t *testing.T) {
+	c, err := Load([]string{"REDIS_HOTS=a", "REDIS_PORT=1", "REDIS_EXPORTER_PORT=2", "MAX_MESSAGES_BYTES=3", "PATH=x"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"MAX_MESSAGES_BYTES is not a variable of this server; did you mean MAX_MESSAGE_BYTES?",
+		"REDIS_HOTS is not a variable of this server; did you mean REDIS_HOST?",
+	}, c.Warnings)
+}
+
 func TestEveryProblemIsALine(t *testing.T) {
 	_, err := Load([]string{"REDIS_PORT=0", "LOG_LEVEL=loud", "MAX_QUERY_TOKENS=1"})
 	require.Error(t, err)
