@@ -27,7 +27,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	} {
 		server.AddTransport(guarded{transport, panics})
 	}
-	server.SetErrorPresenter(presentTokenLimit(cfg.MaxQueryTokens, cfg.PresentError))
+	server.SetErrorPresenter(presentVariables(presentTokenLimit(cfg.MaxQueryTokens, cfg.PresentError)))
 	server.SetRecoverFunc(cfg.Recover)
 	server.SetParserTokenLimit(cfg.MaxQueryTokens)
 	server.SetDisableSuggestion(false)
@@ -37,6 +37,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	server.Use(persistedQueries{extension.AutomaticPersistedQuery{
 		Cache: newCache[string](maxDocuments, maxDocumentsBytes, maxDocumentBytes),
 	}})
+	server.Use(strictVariables{schema})
 	for _, e := range cfg.Extensions {
 		server.Use(e)
 	}

@@ -34,7 +34,7 @@ func TestStatusByMediaType(t *testing.T) {
 		"null data":         {fmt.Sprintf(queryOf, `{ agentStateExists(threadId: "fail") }`), 200, 200, `"data":null`},
 		"parse error":       {`{"query":"{"}`, 200, 400, `"code":"GRAPHQL_PARSE_FAILED"`},
 		"validation error":  {`{"query":"{ nothing }"}`, 200, 400, `"code":"GRAPHQL_VALIDATION_FAILED"`},
-		"bad variable":      {`{"query":"query($i: ID!) { agentStateExists(threadId: $i) }","variables":{"i":{}}}`, 200, 400, `"code":"GRAPHQL_VALIDATION_FAILED"`},
+		"bad variable":      {`{"query":"query($i: ID!) { agentStateExists(threadId: $i) }","variables":{"i":{}}}`, 200, 400, `"extensions":{"argument":"i","code":"BAD_USER_INPUT"}`},
 		"missing operation": {`{"query":"query A { agentStateCount }","operationName":"B"}`, 200, 400, `has no operation \"B\"`},
 		"unnamed operation": {`{"query":"query A { agentStateCount } query B { agentStateCount }"}`, 200, 400, "the document has several"},
 		"unknown hash":      {`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}`, 200, 400, `"code":"PERSISTED_QUERY_NOT_FOUND"`},

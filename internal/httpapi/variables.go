@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// strictVariables is a gqlgen extension that refuses variables which gqlparser lets through although the specification does not:
+// a number for a String, an enum value in other letters, a fraction for an Int.
+// https://spec.graphql.org/October2021/#sec-Scalars and #sec-Enums, input coercion
+type strictVariables struct{ schema *ast.Schema }
+
+// ExtensionName names the extension.
+func (strictVariables) ExtensionName() string { return "StrictVariables" }
+
+// Validate has nothing to check.
+func (strictVariables) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext refuses an operation whose variables are not of their types. It changes nothing.
+func (s strictVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	for _, def := range op.Operation.VariableDefinitions {
+		path := ast.Path{ast.PathName(variablePath), ast.PathName(def.Variable)}
+		if err := s.check(path, def.Type, op.Variables[def.Variable]); err != nil {
+			errcode.Set(err, errcode.ValidationFailed)
+			return err
+		}
+	}
+	return nil
+}
+
+// variablePath is what the path of an error of gqlparser about a variable begins with.
+const variablePath = "variable"
+
+// presentVariables gives errors about the values of variables the code of bad input and the path of the value as its argument:
+// what is wrong is what was given, not the document. All others go to next.
+func presentVariables(next graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		bad, ok := err.(*gqlerror.Error) //nolint:errorlint // a wrapped one comes from a resolver
+		if !ok || bad.Extensions["code"] != errcode.ValidationFailed || len(bad.Path) < 2 || bad.Path[0] != ast.PathName(variablePath) {
+			return next(ctx, err)
+		}
+		argument := bad.Path[1:].String()
+		return &gqlerror.Error{
+			Message:    fmt.Sprintf("Check the variable %s: %s.", argument, bad.Message),
+			Extensions: map[string]any{"code": codeBadUserInput, "argument": argument},
+		}
+	}
+}
+
+// check checks a value of a variable, or a part of one. That nothing is missing or too much gqlparser has checked.
+func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Error {
+	if v == nil {
+		return nil
+	}
+	if t.Elem != nil {
+		list, ok := v.([]any)
+		if !ok {
+			return s.check(path, t.Elem, v) // one value stands for a list of one
+		}
+		for i, item := range list {
+			if err := s.check(append(path[:len(path):len(path)], ast.PathIndex(i)), t.Elem, item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	def := s.schema.Types[t.NamedType]
+	switch def.Kind {
+	case ast.Enum:
+		if name, ok := v.(string); !ok || def.EnumValues.ForName(name) == nil {
+			return gqlerror.ErrorPathf(path, "give it one of the values of %s, not %s", def.Name, shown(v))
+		}
+	case ast.InputObject:
+		fields, _ := v.(map[string]any)
+		for _, field := range def.Fields {
+			if err := s.check(append(path[:len(path):len(path)], ast.PathName(field.Name)), field.Type, fields[field.Name]); err != nil {
+				return err
+			}
+		}
+	default:
+		if !isScalar(def.Name, v) {
+			return gqlerror.ErrorPathf(path, "give it a value of type %s, not %s", def.Name, shown(v))
+		}
+	}
+	return nil
+}
+
+// isScalar tells whether v is a value of a built-in scalar. Custom ones look after themselves.
+func isScalar(name string, v any) bool {
+	switch name {
+	case "String":
+		_, ok := v.(string)
+		return ok
+	case "Boolean":
+		_, ok := v.(bool)
+		return ok
+	case "ID":
+		_, ok := v.(string)
+		return ok || isInt(v, 64)
+	case "Int":
+		return isInt(v, 32)
+	}
+	return true
+}
+
+// isInt tells whether v is a whole number of so many bits.
+func isInt(v any, bits int) bool {
+	switch v := v.(type) {
+	case int64: // a default value
+		return v == v<<(64-bits)>>(64-bits)
+	case json.Number:
+		_, err := strconv.ParseInt(v.String(), 10, bits)
+		return err == nil
+	}
+	return false
+}
+
+// shown gives a value as JSON for an error, shortened.
+func shown(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "this"
+	}
+	return clip(string(raw))
+}
