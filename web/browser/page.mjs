@@ -1,0 +1,117 @@
+// What the browser test needs to open the playground in Chromium, to type into it, and to know what it did meanwhile.
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const { AGENTSTATE_URL, CHROMIUM = '/usr/bin/chromium' } = process.env;
+
+/** The origin of the server under test. */
+export function origin() {
+  assert.ok(AGENTSTATE_URL, 'Set AGENTSTATE_URL to the address of a running agentstate, such as http://127.0.0.1:8080.');
+  return new URL(AGENTSTATE_URL).origin;
+}
+
+/** Starts Chromium as on a machine without internet: it knows no host but the server's. */
+export function launch() {
+  const args = [
+    '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--no-first-run', `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${new URL(origin()).hostname}`,
+  ];
+  return chromium.launch({ executablePath: CHROMIUM, args });
+}
+
+/**
+ * Opens the page as a visitor who has never been here, and closes it behind the test `t`. `prepare` may route requests
+ * before the first one. The trouble that the page met must be fetched, and judged, with `trouble`.
+ */
+export async function visit(t, browser, { prepare, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  t.after(() => context.close());
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const seen = { console: [], elsewhere: [], frames: [] };
+  page.on('console', (message) => message.type() === 'error' && seen.console.push(message.text()));
+  page.on('pageerror', (error) => seen.console.push(String(error)));
+  page.on('request', (request) => note(seen, request.url()));
+  page.on('websocket', (socket) => {
+    note(seen, socket.url().replace(/^ws/, 'http'));
+    socket.on('framesent', ({ payload }) => seen.frames.push(JSON.parse(payload)));
+  });
+  await page.addInitScript(() => {
+    window.violations = [];
+    addEventListener('securitypolicyviolation', (event) => {
+      window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`);
+    });
+  });
+  await prepare?.(page);
+  await page.goto(`${origin()}/`);
+  return { page, seen };
+}
+
+function note(seen, address) {
+  const url = new URL(address);
+  // data: and blob: come out of what is already there.
+  if (url.protocol.startsWith('http') && url.origin !== origin()) seen.elsewhere.push(address);
+}
+
+/** What should not have happened: requests to other origins, errors in the console, violations of the policy. */
+export async function trouble({ page, seen }) {
+  return { console: seen.console, elsewhere: seen.elsewhere, policy: await page.evaluate(() => window.violations) };
+}
+
+/** What `trouble` gives where there was none. */
+export const none = { console: [], elsewhere: [], policy: [] };
+
+/** Waits until GraphiQL stands and has fetched the schema. */
+export async function ready(page) {
+  await page.locator('.graphiql-query-editor .CodeMirror').waitFor();
+  await page.waitForFunction(() => !document.querySelector('[aria-label="Re-fetch GraphQL schema"]').disabled);
+}
+
+/** Types an operation over what is in the editor, and runs it: all by the keyboard. */
+export async function run(page, operation) {
+  await page.locator('.graphiql-query-editor .CodeMirror').click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
+  await page.keyboard.insertText(operation);
+  await execute(page);
+}
+
+/** Runs what has been typed, once GraphiQL has parsed it: until 0.1 s after the last key, it runs by what was there before. */
+export async function execute(page) {
+  await page.waitForFunction(() => {
+    const editor = document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror;
+    return editor.documentAST?.loc.source.body === editor.getValue();
+  });
+  await page.keyboard.press('Control+Enter');
+}
+
+/** Waits until the response matches, and gives its text. What does not fit into its pane is not in the page: ask for little. */
+export async function response(page, pattern) {
+  const pane = page.locator('.graphiql-response .CodeMirror-code');
+  await pane.filter({ hasText: pattern }).waitFor().catch(async () => {
+    assert.match(await pane.innerText(), pattern);
+  });
+  return pane.innerText();
+}
+
+/** Asks the server outside of the browser. */
+export async function ask(query, variables) {
+  const answer = await fetch(`${origin()}/graphql`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await answer.json();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
+}
+
+/** Adds a message to a thread from outside of the browser. */
+export function add(threadId, content) {
+  return ask(
+    `mutation ($id: ID!, $content: JSON!) {
+      addMessage(input: { threadId: $id, createIfMissing: true, message: { type: HUMAN, content: $content } }) { message { cursor } }
+    }`,
+    { id: threadId, content },
+  );
+}

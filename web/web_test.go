@@ -1,0 +1,225 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// served gives the path of every embedded file, and what it says unpacked.
+func served(t *testing.T) map[string][]byte {
+	t.Helper()
+	entries, err := dist.ReadDir("dist")
+	require.NoError(t, err)
+	plain := map[string][]byte{}
+	for _, entry := range entries {
+		packed, err := dist.ReadFile("dist/" + entry.Name())
+		require.NoError(t, err)
+		name := strings.TrimSuffix(entry.Name(), ".gz")
+		if name == "index.html" {
+			plain["/"] = unpack(t, packed)
+		} else {
+			plain["/assets/"+name] = unpack(t, packed)
+		}
+	}
+	require.Len(t, plain, 10, "the page and its nine files")
+	return plain
+}
+
+func unpack(t *testing.T, packed []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return plain
+}
+
+// ask sends one request; headers are pairs of name and value.
+func ask(t *testing.T, h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// mounted is the handler as the server mounts it.
+func mounted() http.Handler {
+	r := chi.NewRouter()
+	h := Handler()
+	r.Handle("/", h)
+	r.Handle("/assets/*", h)
+	return r
+}
+
+func TestEveryFileIsServedPlainAndPacked(t *testing.T) {
+	types := map[string]string{
+		"": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+		".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".graphql": "text/plain; charset=utf-8",
+	}
+	h := mounted()
+	for target, want := range served(t) {
+		t.Run(target, func(t *testing.T) {
+			cache := "public, max-age=31536000, immutable"
+			if target == "/" {
+				cache = "no-cache"
+			}
+			etags := map[string]bool{}
+			for _, encoding := range []string{"", "gzip"} {
+				got := ask(t, h, http.MethodGet, target, "Accept-Encoding", encoding)
+				require.Equal(t, http.StatusOK, got.Code)
+				body := got.Body.Bytes()
+				assert.Equal(t, strconv.Itoa(len(body)), got.Header().Get("Content-Length"))
+				assert.Equal(t, encoding, got.Header().Get("Content-Encoding"))
+				if encoding == "gzip" {
+					body = unpack(t, body)
+				}
+				assert.True(t, bytes.Equal(want, body), "another content")
+				assert.Equal(t, types[path.Ext(target)], got.Header().Get("Content-Type"))
+				assert.Equal(t, cache, got.Header().Get("Cache-Control"))
+				assert.Equal(t, "Accept-Encoding", got.Header().Get("Vary"))
+				etags[got.Header().Get("Etag")] = true
+
+				head := ask(t, h, http.MethodHead, target, "Accept-Encoding", encoding)
+				assert.Equal(t, http.StatusOK, head.Code)
+				assert.Equal(t, got.Header(), head.Header(), "HEAD has the headers of GET")
+				assert.Empty(t, head.Body.Bytes())
+			}
+			assert.Len(t, etags, 2, "each form has its own ETag")
+		})
+	}
+}
+
+func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
+	h := Handler()
+	for target := range served(t) {
+		plain := ask(t, h, http.MethodGet, target).Header().Get("Etag")
+		packed := ask(t, h, http.MethodGet, target, "Accept-Encoding", "gzip").Header().Get("Etag")
+		tests := []struct {
+			name, encoding, have string
+			code                 int
+		}{
+			{"the same", "", plain, http.StatusNotModified},
+			{"the same, packed", "gzip", packed, http.StatusNotModified},
+			{"made weak by a proxy", "gzip", "W/" + packed, http.StatusNotModified},
+			{"one of several", "", `"other", ` + plain, http.StatusNotModified},
+			{"another", "", `"other"`, http.StatusOK},
+			{"the other form", "", packed, http.StatusOK},
+		}
+		for _, tt := range tests {
+			t.Run(target+" "+tt.name, func(t *testing.T) {
+				got := ask(t, h, http.MethodGet, target, "Accept-Encoding", tt.encoding, "If-None-Match", tt.have)
+				assert.Equal(t, tt.code, got.Code)
+				assert.Equal(t, tt.code == http.StatusOK, got.Body.Len() > 0)
+				assert.Equal(t, "Accept-Encoding", got.Header().Get("Vary"))
+			})
+		}
+	}
+}
+
+func TestEveryAnswerIsLockedDown(t *testing.T) {
+	h := mounted()
+	answers := map[string]*httptest.ResponseRecorder{
+		"page":    ask(t, h, http.MethodGet, "/"),
+		"missing": ask(t, h, http.MethodGet, "/assets/none.js"),
+		"refused": ask(t, h, http.MethodPost, "/"),
+	}
+	for target := range served(t) {
+		answers[target] = ask(t, h, http.MethodGet, target)
+	}
+	for name, got := range answers {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, "nosniff", got.Header().Get("X-Content-Type-Options"))
+			assert.Equal(t, "no-referrer", got.Header().Get("Referrer-Policy"))
+
+			policy := map[string]string{}
+			for directive := range strings.SplitSeq(got.Header().Get("Content-Security-Policy"), ";") {
+				name, sources, _ := strings.Cut(strings.TrimSpace(directive), " ")
+				policy[name] = sources
+			}
+			for _, name := range []string{"default-src", "base-uri", "form-action", "frame-ancestors"} {
+				assert.Equal(t, "'none'", policy[name], name)
+			}
+			assert.Equal(t, "'self'", policy["script-src"])
+			assert.Equal(t, "'self'", policy["connect-src"])
+			for name, sources := range policy {
+				for source := range strings.FieldsSeq(sources) {
+					allowed := source == "'none'" || source == "'self'" || source == "data:" || strings.HasPrefix(source, "'sha256-")
+					assert.True(t, allowed, "%s allows %s", name, source)
+				}
+			}
+		})
+	}
+}
+
+func TestNothingElseIsServed(t *testing.T) {
+	h := Handler()
+	for _, target := range []string{
+		"/assets/", "/assets/none.js", "/assets/index.html", "/assets/graphiql.js", "/assets/SHA256SUMS", "/assets/LICENSES.txt",
+		"/assets/../web.go", "/assets/%2e%2e/web.go", "/index.html", "//", "/dist/index.html.gz", "/favicon.ico",
+	} {
+		assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target).Code, target)
+	}
+	for target := range served(t) {
+		if target != "/" {
+			assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target+".gz").Code, target)
+		}
+	}
+}
+
+func TestOtherMethodsAreRefused(t *testing.T) {
+	h := mounted()
+	for target := range served(t) {
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {
+			got := ask(t, h, method, target)
+			assert.Equal(t, http.StatusMethodNotAllowed, got.Code, "%s %s", method, target)
+			assert.Equal(t, "GET, HEAD", got.Header().Get("Allow"), "%s %s", method, target)
+		}
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	tests := []struct {
+		name   string
+		values []string
+		want   bool
+	}{
+		{"none", nil, false},
+		{"empty", []string{""}, false},
+		{"browser", []string{"gzip, deflate, br, zstd"}, true},
+		{"two lines", []string{"br", "gzip"}, true},
+		{"upper case", []string{"GZIP"}, true},
+		{"old name", []string{"x-gzip"}, true},
+		{"weighted", []string{"br;q=1.0, gzip;q=0.8, *;q=0.1"}, true},
+		{"spaces", []string{" gzip ; Q = 0.5 "}, true},
+		{"forbidden", []string{"gzip;q=0"}, false},
+		{"forbidden in full", []string{"gzip;q=0.000, *"}, false},
+		{"any", []string{"*"}, true},
+		{"none but identity", []string{"identity, *;q=0"}, false},
+		{"by name in spite of any", []string{"*;q=0, gzip"}, true},
+		{"others only", []string{"br, deflate, identity"}, false},
+		{"a longer name", []string{"gzipped"}, false},
+		{"unreadable weight", []string{"gzip;q=much"}, false},
+		{"no number", []string{"gzip;q=NaN"}, false},
+		{"another parameter", []string{"gzip;level=9"}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.Equal(t, tt.want, acceptsGzip(tt.values))
+		})
+	}
+}
