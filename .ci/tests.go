@@ -1,7 +1,8 @@
 //go:build ignore
 
-// tests runs `go test` with its arguments, prints what fails, the slowest tests, and how many passed, failed and were skipped.
-// Where AGENTSTATE_NO_SKIP is 1 a skipped test is a failure.
+// tests runs `go test -json` with its arguments. It prints a line for each package, what fails with its output, and at the end the
+// slowest tests and the line `N passed, N failed, N skipped`: of tests, subtests among them. All of what go test -v would print, and
+// that line, go to .ci/log/test.log. Where AGENTSTATE_NO_SKIP is 1 a skipped test is a failure.
 package main
 
 import (
@@ -9,31 +10,76 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
+var logFile = filepath.Join(".ci", "log", "test.log")
+
+// event is a line of `go test -json` (go doc test2json). Test is empty in those of a package.
 type event struct {
 	Action, Package, Test, Output string
 	Elapsed                       float64
 }
 
 func main() {
-	command := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
-	command.Stderr = os.Stderr
-	out, err := command.StdoutPipe()
-	if err == nil {
-		err = command.Start()
+	t, err := test(os.Args[1:])
+	if t != nil {
+		t.summarize()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "tests:", err)
 		os.Exit(1)
 	}
-	var passed, failed, skipped int
-	var timed []event
-	output := make(map[string]*strings.Builder)
+}
+
+// test runs go test, and gives an error where something failed or was skipped that must not be.
+func test(args []string) (*tally, error) {
+	if err := os.MkdirAll(filepath.Dir(logFile), 0o755); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(logFile)
+	if err != nil {
+		return nil, err
+	}
+	t := &tally{log: log, outputs: make(map[string]*strings.Builder), packages: make(map[string]*strings.Builder), failed: make(map[string]int)}
+	command := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	readErr := t.read(out)
+	if err := cmp.Or(command.Wait(), readErr); err != nil {
+		return t, fmt.Errorf("go test: %w; all of its output is in %s", err, logFile)
+	}
+	if t.failures > 0 {
+		return t, fmt.Errorf("%d failed", t.failures)
+	}
+	if t.skips > 0 && os.Getenv("AGENTSTATE_NO_SKIP") == "1" {
+		return t, fmt.Errorf("%d skipped, and AGENTSTATE_NO_SKIP is 1", t.skips)
+	}
+	return t, nil
+}
+
+// tally counts tests, and keeps what they print until it is known whether anybody wants to read it.
+type tally struct {
+	log                     *os.File
+	passes, failures, skips int
+	timed                   []event
+	outputs                 map[string]*strings.Builder // by package and test
+	packages                map[string]*strings.Builder // whole packages, which run side by side, for the log
+	failed                  map[string]int              // failed tests by package
+}
+
+func (t *tally) read(out io.Reader) error {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -42,46 +88,70 @@ func main() {
 			fmt.Println(lines.Text())
 			continue
 		}
-		name := e.Package + " " + e.Test
 		switch e.Action {
-		case "output", "build-output":
-			if output[name] == nil {
-				output[name] = &strings.Builder{}
-			}
-			output[name].WriteString(e.Output)
-			if e.Action == "build-output" {
-				fmt.Print(e.Output)
-			}
-		case "pass":
-			if e.Test == "" {
-				fmt.Printf("ok    %s %.1fs\n", e.Package, e.Elapsed)
-				continue
-			}
-			passed++
-			timed = append(timed, e)
-			delete(output, name)
-		case "fail":
-			fmt.Printf("FAIL  %s\n", name)
-			if output[name] != nil {
-				fmt.Println(output[name])
-			}
-			failed++
-		case "skip":
-			if e.Test == "" {
-				continue // a package without tests
-			}
-			fmt.Printf("SKIP  %s\n%s", name, output[name])
-			skipped++
+		case "build-output":
+			fmt.Print(e.Output)
+			fmt.Fprint(t.log, e.Output)
+		case "output":
+			add(t.packages, e.Package, e.Output)
+			add(t.outputs, e.Package+" "+e.Test, e.Output)
+		case "pass", "fail", "skip":
+			t.end(e)
 		}
 	}
-	err = command.Wait()
-	slices.SortFunc(timed, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	return lines.Err()
+}
+
+// end counts a test or closes a package.
+func (t *tally) end(e event) {
+	output := t.outputs[e.Package+" "+e.Test]
+	delete(t.outputs, e.Package+" "+e.Test)
+	if e.Test != "" {
+		switch e.Action {
+		case "pass":
+			t.passes++
+			t.timed = append(t.timed, e)
+		case "skip":
+			t.skips++
+			fmt.Printf("SKIP  %s %s\n%v", e.Package, e.Test, output)
+		case "fail":
+			t.failures++
+			t.failed[e.Package]++
+			fmt.Printf("FAIL  %s %s\n%v", e.Package, e.Test, output)
+		}
+		return
+	}
+	if whole := t.packages[e.Package]; whole != nil {
+		fmt.Fprint(t.log, whole)
+		delete(t.packages, e.Package)
+	}
+	switch {
+	case e.Action == "pass":
+		fmt.Printf("ok    %s %.1fs\n", e.Package, e.Elapsed)
+	case e.Action == "fail" && t.failed[e.Package] > 0:
+		fmt.Printf("FAIL  %s %.1fs\n", e.Package, e.Elapsed)
+	case e.Action == "fail": // it does not build, or what fails is outside of its tests
+		t.failures++
+		fmt.Printf("FAIL  %s %.1fs\n%v", e.Package, e.Elapsed, cmp.Or(output, &strings.Builder{}))
+	}
+}
+
+func add(to map[string]*strings.Builder, name, text string) {
+	if to[name] == nil {
+		to[name] = &strings.Builder{}
+	}
+	to[name].WriteString(text)
+}
+
+// summarize prints the slowest tests and the count, which is the last line of the log too.
+func (t *tally) summarize() {
+	slices.SortFunc(t.timed, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
 	fmt.Println("slowest:")
-	for _, e := range timed[:min(10, len(timed))] {
+	for _, e := range t.timed[:min(10, len(t.timed))] {
 		fmt.Printf("  %5.1fs %s %s\n", e.Elapsed, e.Package, e.Test)
 	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
-	if err != nil || failed > 0 || (skipped > 0 && os.Getenv("AGENTSTATE_NO_SKIP") == "1") {
-		os.Exit(1)
-	}
+	line := fmt.Sprintf("%d passed, %d failed, %d skipped\n", t.passes, t.failures, t.skips)
+	fmt.Print(line)
+	fmt.Fprint(t.log, line)
+	t.log.Close()
 }

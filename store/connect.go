@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Reads are repeated by go-redis after a lost connection, with these pauses; writes never are (once).
+// Reads are repeated by go-redis after a lost connection, with these pauses; writes never are (scriptCmd).
 const (
 	readRetries = 2
 	minBackoff  = 10 * time.Millisecond

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"regexp"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func TestCreateWithDefaults(t *testing.T) {
 
 		assert.Equal(t, "ann", state.Owner)
 		assert.Equal(t, "one", state.ThreadID)
-		assert.Regexp(t, regexp.MustCompile(`^[0-9a-f]{16}$`), state.Epoch)
+		assert.Regexp(t, `^[0-9a-f]{16}$`, state.Epoch)
 		assert.Equal(t, 1, state.Version)
 		assert.Equal(t, MessageCounts{}, state.MessageCounts)
 		assert.Empty(t, state.Context)

@@ -59,11 +59,13 @@ type CursorExpiredError struct{ Oldest Cursor }
 
 func (e *CursorExpiredError) Error() string { return "the cursor has expired" }
 
-// unavailablePrefixes are the errors with which a Redis that answers says that it cannot serve at the moment, or not us.
+// unavailablePrefixes are the errors with which a Redis that answers says that it cannot serve at the moment, or not us. A transaction
+// is refused with EXECABORT for any of these reasons, and names it or not. To a client without the password a command of
+// more than ten words is a protocol error.
 // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors, and createSharedObjects in Redis' src/server.c
 var unavailablePrefixes = []string{
 	"LOADING", "BUSY", "MASTERDOWN", "READONLY", "NOREPLICAS", "MISCONF", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
-	"NOAUTH", "WRONGPASS", "max number of clients reached",
+	"NOAUTH", "WRONGPASS", "Protocol error: unauthenticated", "EXECABORT", "max number of clients reached",
 }
 
 // translate turns an error of go-redis into one of this package. The caller's own cancellation stays what it is.

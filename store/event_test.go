@@ -52,7 +52,7 @@ func TestWhatHappensIsAnnounced(t *testing.T) {
 			assert.Equal(t, th.Channel("one"), got.Channel)
 			assert.False(t, got.Joined)
 			assert.Equal(t, string(kind), string(got.Kind))
-			assert.Equal(t, head, Head{Epoch: got.Epoch, Seq: got.Seq, Version: got.Version})
+			assert.Equal(t, []any{head.Epoch, head.Seq, head.Version}, []any{got.Epoch, got.Seq, got.Version})
 			return got
 		}
 		noMessage := func(e Event) {

@@ -19,8 +19,8 @@ func MatchGlob(pattern, text string) bool {
 			continue
 		}
 		if p < len(pattern) {
-			r, size := utf8.DecodeRuneInString(text[t:])
-			if next, ok := matchOne(pattern, p, r); ok {
+			_, size := utf8.DecodeRuneInString(text[t:])
+			if next, ok := matchOne(pattern, p, text[t:t+size]); ok {
 				p, t = next, t+size
 				continue
 			}
@@ -37,24 +37,25 @@ func MatchGlob(pattern, text string) bool {
 
 // matchOne matches the element of the pattern at p, which is no star, with one character; next is where the following
 // element starts.
-func matchOne(pattern string, p int, r rune) (next int, ok bool) {
+func matchOne(pattern string, p int, character string) (next int, ok bool) {
 	switch pattern[p] {
 	case '?':
 		_, size := utf8.DecodeRuneInString(pattern[p:])
 		return p + size, true
 	case '[':
+		r, _ := utf8.DecodeRuneInString(character)
 		return matchChoice(pattern, p+1, r)
 	case '\\':
 		if p+1 < len(pattern) {
 			p++
 		}
 	}
-	want, size := utf8.DecodeRuneInString(pattern[p:])
-	return p + size, want == r
+	_, size := utf8.DecodeRuneInString(pattern[p:])
+	return p + size, pattern[p:p+size] == character
 }
 
 // matchChoice matches a choice whose bracket opened ahead of p. Like in Redis a choice that is not closed ends with the
-// pattern, and the ends of a range may stand in either order.
+// pattern, the ends of a range may stand in either order, and a character behind a backslash starts none.
 func matchChoice(pattern string, p int, r rune) (next int, ok bool) {
 	negated := p < len(pattern) && pattern[p] == '^'
 	if negated {
@@ -62,13 +63,14 @@ func matchChoice(pattern string, p int, r rune) (next int, ok bool) {
 	}
 	found := false
 	for p < len(pattern) && pattern[p] != ']' {
-		if pattern[p] == '\\' && p+1 < len(pattern) {
+		escaped := pattern[p] == '\\' && p+1 < len(pattern)
+		if escaped {
 			p++
 		}
 		low, size := utf8.DecodeRuneInString(pattern[p:])
 		high := low
 		p += size
-		if p+1 < len(pattern) && pattern[p] == '-' {
+		if !escaped && p+1 < len(pattern) && pattern[p] == '-' {
 			high, size = utf8.DecodeRuneInString(pattern[p+1:])
 			p += 1 + size
 		}

@@ -168,6 +168,6 @@ func scoreBefore(at time.Time) *int64 {
 	if at.IsZero() {
 		return nil
 	}
-	score := at.UnixMicro() - 1
+	score := at.Add(-time.Nanosecond).UnixMicro()
 	return &score
 }

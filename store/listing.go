@@ -26,7 +26,7 @@ type listing struct {
 type stream struct {
 	bucket int
 	buf    []entry
-	// last is the entry read last, ties how many were read with its score.
+	// last is the entry read last, ties how many were read with its score, from the first one in the index on.
 	last *entry
 	ties int
 	done bool
@@ -82,9 +82,11 @@ func (l listing) queue(ctx context.Context, pipe redis.Pipeliner, key string, s 
 		return l.queueByID(ctx, pipe, key, s, chunk)
 	}
 	by := l.scores()
+	// The last score is asked for again, since others may share it. What is known to have it is skipped only where that is half
+	// a chunk and more: if one of them were gone meanwhile, another would be skipped in its place.
+	s.ties = max(s.ties-int(chunk/2), 0)
 	by.Count, by.Offset = chunk, int64(s.ties)
 	if s.last != nil {
-		// The last score is asked for again, and what is known to have it skipped, since others may share it.
 		if edge := s.last.score; l.backward && (l.low == nil || edge >= *l.low) {
 			by.Min = formatScore(edge)
 		} else if !l.backward && (l.high == nil || edge <= *l.high) {
@@ -147,7 +149,7 @@ func (l listing) prefixRange() redis.ZRangeBy {
 	return redis.ZRangeBy{Min: "[" + l.prefix, Max: "[" + l.prefix + "\xff"}
 }
 
-// take gives a stream that was used up what was read for it.
+// take gives a stream that was used up what was read for it, without what it has had.
 func (s *stream) take(got []entry, chunk int64, l listing) {
 	s.done = int64(len(got)) < chunk
 	for _, e := range got {
@@ -155,6 +157,9 @@ func (s *stream) take(got []entry, chunk int64, l listing) {
 			s.ties++
 		} else {
 			s.ties = 1
+		}
+		if s.last != nil && !l.ahead(*s.last, e) {
+			continue
 		}
 		s.last = &e
 		if l.within(e) {

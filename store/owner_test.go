@@ -11,8 +11,24 @@ import (
 
 // strangers are owners with a thread each whose keys would fall together if owner and id were only joined.
 var strangers = []struct{ owner, id string }{
-	{"a", "b:c"}, {"a:b", "c"}, {"", "a:b:c"}, {"a:b:c", ":"}, {"", ":x"}, {":", "x"}, {":x", ":"}, {"a%3Ab", "c"}, {"a%253Ab", "c"},
-	{"a", "c"}, {"A", "c"}, {"*", "c"}, {"{a}", "c"}, {"", "c"}, {"é", "c"}, {"a b", "c"}, {"%", "c"}, {"%25", "c"},
+	{"a", "b:c"},
+	{"a:b", "c"},
+	{"", "a:b:c"},
+	{"a:b:c", ":"},
+	{"", ":x"},
+	{":", "x"},
+	{":x", ":"},
+	{"a%3Ab", "c"},
+	{"a%253Ab", "c"},
+	{"a", "c"},
+	{"A", "c"},
+	{"*", "c"},
+	{"{a}", "c"},
+	{"", "c"},
+	{"é", "c"},
+	{"a b", "c"},
+	{"%", "c"},
+	{"%25", "c"},
 }
 
 func TestOwnersSeeNothingOfEachOther(t *testing.T) {

@@ -148,7 +148,7 @@ func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []stri
 			return nil, err
 		}
 		if page.Err = k.expired(s, from, oldest); page.Err != nil {
-			return page, nil
+			return page, nil //nolint:nilerr // as above
 		}
 	}
 	page.Messages, err = t.decodeAll(s, elements)
@@ -188,7 +188,7 @@ func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low,
 			return err
 		}
 		if page.Err = k.expired(s, from, oldest); page.Err != nil {
-			return nil
+			return nil //nolint:nilerr // it says what is wrong with the page, not with the thread
 		}
 		if !forward {
 			slices.Reverse(elements)

@@ -145,7 +145,7 @@ func TestPagesAgreeWithASlice(t *testing.T) {
 	const n, tries = 2300, 60
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		th := e.open(t).For("ann")
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same pages each time
+		random := rand.New(rand.NewPCG(1, 2)) // the same pages each time
 		messages := make([]*Message, n)
 		for i := range messages {
 			kind := AI

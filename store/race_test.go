@@ -26,7 +26,7 @@ type meddler struct {
 // meddle does something ahead of the nth round trip from now on that has a command.
 func meddle(s *Store, nth int, command string, do func()) *meddler {
 	m := &meddler{command: command, do: do}
-	m.before.Store(int32(nth)) //nolint:gosec // a small number
+	m.before.Store(int32(nth))
 	s.rdb.AddHook(m)
 	return m
 }

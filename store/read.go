@@ -13,12 +13,9 @@ import (
 // 1000 messages looked at where only some types are wanted.
 func (t *Threads) Get(ctx context.Context, threadID string, r Read) (*AgentState, error) {
 	var pending *pendingThread
-	_, err := t.store.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		pending = t.queue(ctx, pipe, threadID, r)
-		return nil
-	})
-	if err = ignoreNil(err); err != nil {
-		return nil, translate(err)
+	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) { pending = t.queue(ctx, pipe, threadID, r) })
+	if err != nil {
+		return nil, err
 	}
 	return pending.finish(ctx)
 }
@@ -34,13 +31,11 @@ func (t *Threads) GetMany(ctx context.Context, threadIDs []string, r Read) ([]*A
 	g, gctx := errgroup.WithContext(ctx)
 	for _, group := range groups {
 		g.Go(func() error {
-			_, err := t.store.rdb.TxPipelined(gctx, func(pipe redis.Pipeliner) error {
+			return t.store.readTx(gctx, func(pipe redis.Pipeliner) {
 				for _, i := range group {
 					pending[i] = t.queue(gctx, pipe, threadIDs[i], r)
 				}
-				return nil
 			})
-			return translate(ignoreNil(err))
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -145,13 +140,12 @@ func (t *Threads) Exists(ctx context.Context, threadID string) (bool, error) {
 func (t *Threads) TTL(ctx context.Context, threadID string) (*TTL, error) {
 	var clock *redis.TimeCmd
 	var expires *redis.StringCmd
-	_, err := t.store.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) {
 		clock = pipe.Time(ctx)
 		expires = pipe.HGet(ctx, t.keysOf(threadID).record, "expires")
-		return nil
 	})
-	if err = ignoreNil(err); err != nil {
-		return nil, translate(err)
+	if err != nil {
+		return nil, err
 	}
 	if expires.Err() != nil {
 		return nil, ErrNotFound

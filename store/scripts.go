@@ -30,28 +30,34 @@ var luaExtend string
 var luaMessage string
 
 // script is a Lua script with the name that Redis gives it.
-type script struct{ source, sha string }
+type script struct {
+	source, sha string
+	writes      bool
+}
 
-func newScript(source string) script {
+func newScript(source string, writes bool) script {
 	source = luaLib + "\n" + source
 	sum := sha1.Sum([]byte(source)) //nolint:gosec // as above
-	return script{source: source, sha: hex.EncodeToString(sum[:])}
+	return script{source: source, sha: hex.EncodeToString(sum[:]), writes: writes}
 }
 
 var (
-	appendScript  = newScript(luaAppend)
-	updateScript  = newScript(luaUpdate)
-	deleteScript  = newScript(luaDelete)
-	extendScript  = newScript(luaExtend)
-	messageScript = newScript(luaMessage)
+	appendScript  = newScript(luaAppend, true)
+	updateScript  = newScript(luaUpdate, true)
+	deleteScript  = newScript(luaDelete, true)
+	extendScript  = newScript(luaExtend, true)
+	messageScript = newScript(luaMessage, false)
 )
 
-// once is a command that go-redis never sends a second time. Its default is to repeat a command whose reply was lost, and
-// a script that has run must not run again. (Idempotent messages would survive it; an addPlan would not.)
-type once struct{ *redis.Cmd }
+// scriptCmd is the run of a script. One that writes is never sent a second time: go-redis' default is to repeat a command whose
+// reply was lost, and what has run must not run again. (Idempotent messages would survive it; an addPlan would not.)
+type scriptCmd struct {
+	*redis.Cmd
+	once bool
+}
 
-// NoRetry keeps go-redis from sending the command, or the pipeline it is in, again.
-func (once) NoRetry() bool { return true }
+// NoRetry tells go-redis not to send the command, or the pipeline it is in, again.
+func (c scriptCmd) NoRetry() bool { return c.once }
 
 // call is one run of a script.
 type call struct {
@@ -61,7 +67,7 @@ type call struct {
 }
 
 // cmd makes the command: by the script's name, or with its source where Redis does not know the name yet.
-func (c call) cmd(ctx context.Context, withSource bool) once {
+func (c call) cmd(ctx context.Context, withSource bool) scriptCmd {
 	args := make([]any, 0, 3+len(c.keys)+len(c.args))
 	if withSource {
 		args = append(args, "eval", c.script.source, len(c.keys))
@@ -72,7 +78,7 @@ func (c call) cmd(ctx context.Context, withSource bool) once {
 		args = append(args, key)
 	}
 	args = append(args, c.args...)
-	return once{redis.NewCmd(ctx, args...)}
+	return scriptCmd{Cmd: redis.NewCmd(ctx, args...), once: c.script.writes}
 }
 
 // reply is what a script answered, behind its status word.
@@ -115,7 +121,7 @@ func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, statu
 		todo[i] = i
 	}
 	for _, withSource := range []bool{false, true} {
-		cmds := make([]once, len(todo))
+		cmds := make([]scriptCmd, len(todo))
 		// Each command has its own error, so the pipeline's, which is the first of them, says nothing more.
 		_, _ = s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for j, i := range todo {

@@ -92,7 +92,7 @@ func TestOnlyOneOfConcurrentCreatorsMakesIt(t *testing.T) {
 				assert.Equal(t, fmt.Sprint(w), mustGet(t, th, "one").Context)
 				continue
 			}
-			assert.ErrorIs(t, err, ErrExists)
+			require.ErrorIs(t, err, ErrExists)
 		}
 		assert.Equal(t, 1, made)
 	})

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -47,7 +45,7 @@ type Redis struct {
 	ConnectTimeout Duration `env:"REDIS_CONNECT_TIMEOUT" envDefault:"5s" help:"how long dialling may take; 10ms to 1m"`
 	Timeout        Duration `env:"REDIS_TIMEOUT" envDefault:"5s" help:"how long a command may take; 10ms to 1m"`
 
-	KeyPrefix     string   `env:"REDIS_KEY_PREFIX" envDefault:"thread" help:"what every key begins with; 1 to 64 of a-z A-Z 0-9 . _ - : /"`
+	KeyPrefix     string   `env:"REDIS_KEY_PREFIX" envDefault:"thread" help:"what every key begins with; 1 to 64 characters of ASCII, no blanks or braces"`
 	TTLSeconds    int      `env:"REDIS_TTL_SECONDS" envDefault:"2592000" help:"TTL of a thread that is created without one; 1 to 31536000"`
 	SweepInterval Duration `env:"CLEANUP_INTERVAL" envDefault:"1s" help:"how often the indexes are cleared of expired threads; 100ms to 1h"`
 }
@@ -76,8 +74,8 @@ type Limits struct {
 	MaxQueryTokens    int    `env:"MAX_QUERY_TOKENS" envDefault:"2000" help:"tokens of a GraphQL document; 100 to 100000"`
 }
 
-// Load reads a configuration from an environment, as os.Environ gives it. The error names every variable that is wrong, one a
-// line. A variable that is set to nothing counts as not set.
+// Load reads a configuration from an environment, as os.Environ gives it. A variable that is set to nothing counts as not set.
+// The error has a line for each variable that is wrong: its value, unless that may hold a password, and what is allowed.
 func Load(environ []string) (Config, error) {
 	values := make(map[string]string, len(environ))
 	for _, pair := range environ {
@@ -86,12 +84,18 @@ func Load(environ []string) (Config, error) {
 		}
 	}
 	var c Config
-	err := env.ParseWithOptions(&c, env.Options{Environment: values, FuncMap: parsers})
+	unreadable, err := unread(env.ParseWithOptions(&c, env.Options{Environment: values, FuncMap: parsers}))
 	if err != nil {
-		return Config{}, explain(err)
+		return Config{}, err
+	}
+	for i, addr := range c.Redis.Addrs {
+		c.Redis.Addrs[i] = strings.TrimSpace(addr) // a list is often written with a blank after the comma
+	}
+	if err := c.check(values, unreadable); err != nil {
+		return Config{}, err
 	}
 	c.Warnings = typos(values)
-	return c, c.check()
+	return c, nil
 }
 
 // parsers read the types that env does not know, or reads otherwise.
@@ -100,26 +104,29 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[Secret]():   func(text string) (any, error) { return Secret(text), nil },
 }
 
-// explain turns the errors of env into a line for each variable. It leaves values out: one may be a password.
-func explain(err error) error {
+// unread gives the names of the variables that env could not turn into their types. Errors of another kind are mistakes in the
+// tags of this package.
+func unread(err error) (map[string]bool, error) {
+	if err == nil {
+		return nil, nil //nolint:nilnil // everything was read: a nil map names none
+	}
 	var all env.AggregateError
 	if !errors.As(err, &all) {
-		return fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	var lines []error
+	names := make(map[string]bool)
 	for _, one := range all.Errors {
 		var parse env.ParseError
 		if !errors.As(one, &parse) {
-			lines = append(lines, one)
-			continue
+			return nil, fmt.Errorf("configuration: %w", one)
 		}
 		for _, v := range Describe() {
-			if v.field == parse.Name {
-				lines = append(lines, fmt.Errorf("%s: give it %s", v.Name, v.Text))
+			if v.field == parse.Name { // a test sees that no two fields share a name
+				names[v.Name] = true
 			}
 		}
 	}
-	return errors.Join(lines...)
+	return names, nil
 }
 
 // Embedded tells whether no Redis is named, so that the server runs its own in memory.
@@ -133,45 +140,3 @@ func (c Config) SlogLevel() slog.Level {
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // checked by Load
 	return level
 }
-
-// Duration is a time that is given in seconds (5, 2.5) or with a unit (500ms, 1m).
-type Duration time.Duration
-
-// String gives the duration with its unit.
-func (d Duration) String() string { return time.Duration(d).String() }
-
-func parseDuration(text string) (Duration, error) {
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		if nanoseconds := seconds * float64(time.Second); nanoseconds >= 0 && nanoseconds < float64(1<<62) {
-			return Duration(nanoseconds), nil
-		}
-		return 0, errors.New("out of range")
-	}
-	d, err := time.ParseDuration(text)
-	return Duration(d), err
-}
-
-// Secret is a text that no log, error or dump shows.
-type Secret string
-
-const hidden = "***"
-
-// Reveal gives the text itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// String hides the text.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return hidden
-}
-
-// GoString hides the text from %#v.
-func (s Secret) GoString() string { return strconv.Quote(s.String()) }
-
-// LogValue hides the text from log/slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalText hides the text from encoders.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

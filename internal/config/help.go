@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
+	"unicode/utf8"
 )
 
 // Variable is an environment variable that the server knows.
@@ -11,7 +13,9 @@ type Variable struct {
 	Name, Default, Text string
 	// Group is the heading under which help lists it.
 	Group string
-	field string
+	// field is the name of its field, by which env reports it; secret tells that nothing may print its value.
+	field  string
+	secret bool
 }
 
 // Describe lists every variable, in the order of help.
@@ -29,22 +33,32 @@ func Describe() []Variable {
 
 // walk visits the fields of a struct that have a variable, those of nested structs too. A group goes on until the next.
 func walk(t reflect.Type, group string, visit func(Variable)) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if g := f.Tag.Get("group"); g != "" {
 			group = g
 		}
 		if name := f.Tag.Get("env"); name != "" {
-			visit(Variable{Name: name, Default: f.Tag.Get("envDefault"), Text: f.Tag.Get("help"), Group: group, field: f.Name})
+			visit(Variable{
+				Name: name, Default: f.Tag.Get("envDefault"), Text: f.Tag.Get("help"), Group: group,
+				field: f.Name, secret: f.Type == reflect.TypeFor[Secret](),
+			})
 		} else if f.Type.Kind() == reflect.Struct {
 			walk(f.Type, group, visit)
 		}
 	}
 }
 
+const (
+	// helpWidth is how many columns help takes.
+	helpWidth = 100
+	// textColumn is where the texts begin, behind the longest name.
+	textColumn = 34
+)
+
 // WriteHelp prints what the program does, how it is called and what it takes from the environment.
 func WriteHelp(w io.Writer) error {
-	_, err := fmt.Fprint(w, `agentstate: live, lossless conversation state for LLM agents: a GraphQL server in front of Redis.
+	var help strings.Builder
+	help.WriteString(`agentstate: live, lossless conversation state for LLM agents: a GraphQL server in front of Redis.
 
 Usage: agentstate [--help] [--version]
 
@@ -52,17 +66,40 @@ It is configured by environment variables. Times are in seconds, or with a unit 
 `)
 	group := ""
 	for _, v := range Describe() {
-		if err == nil && v.Group != group {
+		if v.Group != group {
 			group = v.Group
-			_, err = fmt.Fprintf(w, "\n%s\n", group)
+			help.WriteString("\n" + group + "\n")
 		}
 		text := v.Text
 		if v.Default != "" {
 			text += " [" + v.Default + "]"
 		}
-		if err == nil {
-			_, err = fmt.Fprintf(w, "  %-31s %s\n", v.Name, text)
+		for i, line := range wrap(text, helpWidth-textColumn) {
+			name := ""
+			if i == 0 {
+				name = "  " + v.Name
+			}
+			fmt.Fprintf(&help, "%-*s%s\n", textColumn, name, line)
 		}
 	}
+	_, err := io.WriteString(w, help.String())
 	return err
+}
+
+// wrap breaks a text between words into lines of at most width characters; a longer word has a line of its own.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
 }

@@ -22,11 +22,14 @@ func typos(values map[string]string) []string {
 		if isKnown || !ours {
 			continue
 		}
+		nearest, distance := "", typoDistance+1
 		for _, v := range known {
-			if levenshtein.ComputeDistance(name, v.Name) <= typoDistance {
-				warnings = append(warnings, fmt.Sprintf("%s is not a variable of this server; did you mean %s?", name, v.Name))
-				break
+			if d := levenshtein.ComputeDistance(name, v.Name); d < distance {
+				nearest, distance = v.Name, d
 			}
+		}
+		if nearest != "" {
+			warnings = append(warnings, fmt.Sprintf("%s is not a variable of this server; did you mean %s?", name, nearest))
 		}
 	}
 	slices.Sort(warnings)

@@ -8,7 +8,8 @@ import (
 	"agentstate/store"
 )
 
-// Change is what happened to a thread. State is the thread as it was read then; nil where it is gone.
+// Change is what happened to a thread. State is the thread as it was read then; nil where it is gone. Version is that of State,
+// or the last one of the thread that is gone.
 type Change struct {
 	Kind    store.EventKind
 	State   *store.AgentState
@@ -19,40 +20,25 @@ type Change struct {
 // the last one always comes. The stream goes on when the thread is gone, and tells when it is created anew; it ends with ctx.
 // Errors: store.ErrNotFound, store.ErrUnavailable. Each change costs a round trip.
 func (h *Hub) Changes(ctx context.Context, threads *store.Threads, threadID string, read store.Read) (*Stream[Change], error) {
-	ctx, cancel := h.follow(ctx)
-	t, f := h.join(threads, threadID)
-	c := &changes{topic: t, follower: f, read: read}
-	if err := c.start(ctx); err != nil {
-		h.leave(t, f)
-		cancel()
-		return nil, err
-	}
-	out := make(chan Change)
-	s := &Stream[Change]{C: out}
-	h.done.Go(func() { // ends with ctx
-		defer close(out)
-		defer cancel()
-		defer h.leave(t, f)
-		s.err = ended(c.run(ctx, out))
-	})
-	return s, nil
+	return listen(ctx, h, threads, threadID, func(f *follower) listener[Change] { return &changes{follower: f, read: read} })
 }
 
 // changes is what a listener knows of its thread.
 type changes struct {
-	topic    *topic
-	follower *follower
-	read     store.Read
-	// head and expires are of the thread as it was last read; gone says that the listener was told that it is gone.
+	*follower
+	read store.Read
+	// head and expires are of the thread as it was last read, and end is what was the last known end then; gone says that the
+	// listener was told that it is gone.
 	head    store.Head
 	expires time.Time
+	end     end
 	gone    bool
 	// seen is the topic as it was when the listener last read the thread.
 	seen view
 }
 
 func (c *changes) start(ctx context.Context) error {
-	if err := c.topic.awaitJoin(ctx, c.follower, joinPatience); err != nil {
+	if err := c.awaitJoin(ctx); err != nil {
 		return err
 	}
 	c.seen = c.topic.view() // ahead of the read: what happens between is seen as a change
@@ -60,23 +46,24 @@ func (c *changes) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.head, c.expires = state.Head(), state.ExpiresAt
+	c.came(state)
 	return nil
 }
 
 func (c *changes) run(ctx context.Context, out chan<- Change) error {
 	for {
 		v := c.topic.view()
-		if v == c.seen {
+		known := c.upToDate(v)
+		c.seen = v
+		if known {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-c.follower.wake:
+			case <-c.wake:
 			}
 			continue
 		}
-		c.seen = v
-		change, err := c.next(ctx, v)
+		change, err := c.next(ctx)
 		if err != nil {
 			return err
 		}
@@ -91,8 +78,14 @@ func (c *changes) run(ctx context.Context, out chan<- Change) error {
 	}
 }
 
+// upToDate tells whether the listener knows what the topic shows: there was no doubt since it last read the thread, and what was
+// announced is what it read.
+func (c *changes) upToDate(v view) bool {
+	return v == c.seen || (v.doubts == c.seen.doubts && v.head == c.head && !c.gone)
+}
+
 // next reads the thread, and tells what has happened to it; a Kind of 0 is nothing.
-func (c *changes) next(ctx context.Context, v view) (Change, error) {
+func (c *changes) next(ctx context.Context) (Change, error) {
 	var state *store.AgentState
 	err := persist(ctx, func() (err error) {
 		state, err = c.topic.threads.Get(ctx, c.topic.threadID, c.read)
@@ -100,32 +93,44 @@ func (c *changes) next(ctx context.Context, v view) (Change, error) {
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return c.left(v), nil
+		return c.left(ctx)
 	case err != nil:
 		return Change{}, err
 	}
 	return c.came(state), nil
 }
 
-// left tells that the thread is gone, once.
-func (c *changes) left(v view) Change {
+// left tells that the thread is gone, once. How, and at which version, the announcement says, which may be on its way still; where
+// it was lost the listener gets what is most likely.
+func (c *changes) left(ctx context.Context) (Change, error) {
 	if c.gone {
-		return Change{}
+		return Change{}, nil
 	}
-	kind := v.gone
-	if kind == 0 { // the announcement was lost or is still on its way
-		if kind = store.Deleted; !time.Now().Before(c.expires) {
-			kind = store.Expired
-		}
+	var last end
+	announced, err := c.await(ctx, c.pace.lastWords, func() bool {
+		last = c.topic.view().end
+		return last != c.end
+	})
+	if err != nil {
+		return Change{}, err
 	}
 	c.gone = true
-	return Change{Kind: kind, Version: max(c.head.Version, v.head.Version)}
+	change := Change{Kind: last.kind, Version: last.Version}
+	if !announced {
+		if change.Kind = store.Deleted; !time.Now().Before(c.expires) {
+			change.Kind = store.Expired
+		}
+	}
+	if !announced || last.Epoch == "" {
+		change.Version = c.head.Version
+	}
+	return change, nil
 }
 
 // came tells what is new in the thread as it was just read.
 func (c *changes) came(state *store.AgentState) Change {
 	before, wasGone := c.head, c.gone
-	c.head, c.expires, c.gone = state.Head(), state.ExpiresAt, false
+	c.head, c.expires, c.gone, c.end = state.Head(), state.ExpiresAt, false, c.seen.end
 	change := Change{State: state, Version: state.Version}
 	switch {
 	case wasGone || before.Epoch != state.Epoch:

@@ -2,14 +2,19 @@ package feed
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"agentstate/store"
 )
 
-// ringSize is how many announced messages a topic keeps for listeners that are a little behind.
-const ringSize = 64
+const (
+	// ringSize is how many announced messages a topic keeps for listeners that are a little behind.
+	ringSize = 64
+	// endsKept is how many incarnations of a thread a topic remembers the end of, for listeners that are behind.
+	endsKept = 8
+)
 
 // topic is one thread that somebody listens to, as far as announcements tell.
 type topic struct {
@@ -19,20 +24,35 @@ type topic struct {
 
 	mu        sync.Mutex
 	followers map[*follower]struct{}
-	// joins counts the subscriptions, the first and all later ones: whoever has not looked at the store since the last one may
-	// have missed something. 0 is not subscribed yet.
-	joins int
-	// head is where the thread stands; its epoch is empty as long as nothing was announced.
+	// joined says that the channel was subscribed at least once.
+	joined bool
+	// doubts counts the reasons not to trust announcements alone: each subscription, since what was announced before it is not known;
+	// each end of the thread; and each announcement that does not follow what is known, which was late or double, or comes from
+	// a Redis that has lost something. Whoever has not looked at the store since the last one may have missed something.
+	doubts int
+	// head is where the thread stands; its epoch is empty as long as nothing was announced since the last subscription.
 	head store.Head
-	// ring holds the last announced messages without a gap; the last one is that of head.
+	// ring holds the last announced messages without a gap; if there are any, the last one is that of head.
 	ring []*store.Message
-	// gone is store.Deleted or store.Expired after the thread went, 0 otherwise; ended is where it stood when it last went.
-	gone  store.EventKind
-	ended store.Head
+	// gone says that the thread is not there, as far as is known, and absent counts the checks that have found it so before that.
+	gone   bool
+	absent int
+	// ends are the last known ends of the thread, in the order of their announcement.
+	ends []end
 }
 
-// follower is a listener of a topic. wake tells that the topic has changed since it last looked; it never blocks.
-type follower struct{ wake chan struct{} }
+// end is how an incarnation of a thread ended, and where it stood then. The zero Head is one that Redis has forgotten.
+type end struct {
+	store.Head
+	kind store.EventKind
+}
+
+// follower is a listener's place at a topic. wake tells that the topic has changed since it last looked; it never blocks.
+type follower struct {
+	topic *topic
+	pace  pace
+	wake  chan struct{}
+}
 
 // apply takes in an event, and wakes the listeners. It never blocks and never calls Redis: the connection waits for it.
 func (t *topic) apply(e store.Event) {
@@ -40,16 +60,19 @@ func (t *topic) apply(e store.Event) {
 	defer t.mu.Unlock()
 	switch {
 	case e.Joined:
-		t.joins++
+		// Behind a failover the thread may stand where it stood before, with other messages: nothing old must mix with the new.
+		t.joined, t.head, t.ring = true, store.Head{}, nil
+		t.doubts++
 	case e.Kind == store.Deleted || e.Kind == store.Expired:
-		t.gone = e.Kind
-		if e.Epoch != "" { // Redis may have forgotten it
-			t.head = store.Head{Epoch: e.Epoch, Seq: e.Seq, Version: e.Version}
-		}
-		t.ended = t.head
+		t.finish(e)
 	default:
 		t.advance(e)
 	}
+	t.wakeAll()
+}
+
+// wakeAll makes all listeners look. The caller holds mu.
+func (t *topic) wakeAll() {
 	for f := range t.followers {
 		select {
 		case f.wake <- struct{}{}:
@@ -58,65 +81,124 @@ func (t *topic) apply(e store.Event) {
 	}
 }
 
+// finish takes in that the thread has gone. Head and ring stay: who is a little behind still gets what the ring has.
+func (t *topic) finish(e store.Event) {
+	t.gone = true
+	t.doubts++
+	known := func(other end) bool { return other.Epoch == e.Epoch && e.Epoch != "" }
+	if slices.ContainsFunc(t.ends, known) {
+		return
+	}
+	if len(t.ends) == endsKept {
+		t.ends = slices.Delete(t.ends, 0, 1)
+	}
+	t.ends = append(t.ends, end{Head: headOf(e), kind: e.Kind})
+}
+
 // advance takes in that the thread was created or changed. The ring goes on where exactly the next message was announced, and
-// starts anew otherwise.
+// starts anew otherwise. What was announced last is taken for the truth even where it does not follow, since it may be: then
+// everybody looks at the store.
 func (t *topic) advance(e store.Event) {
-	follows := e.Epoch == t.head.Epoch && e.Seq == t.head.Seq+1
-	grown := e.Epoch != t.head.Epoch || e.Seq != t.head.Seq
-	if !follows && grown {
+	before, head := t.head, headOf(e)
+	message, brought := t.threads.Announced(t.threadID, e)
+	follows := head.Epoch == before.Epoch && head.Version > before.Version && head.Seq >= before.Seq
+	if brought && head.Seq == before.Seq {
+		follows = false // another message of the same number
+	}
+	if before.Epoch != "" && !follows {
+		t.doubts++
+	}
+	gap := head.Seq > before.Seq
+	if brought {
+		gap = head.Seq > before.Seq+1
+	}
+	if !follows || gap {
 		t.ring = nil
 	}
-	if grown {
-		if m, ok := t.threads.Announced(t.threadID, e); ok {
-			if len(t.ring) == ringSize {
-				t.ring = append(t.ring[:0:0], t.ring[1:]...)
-			}
-			t.ring = append(t.ring, m)
-		} else {
-			t.ring = nil
+	if brought {
+		if len(t.ring) == ringSize {
+			t.ring = slices.Delete(t.ring, 0, 1) // nobody else has this slice: look copies
 		}
+		t.ring = append(t.ring, message)
 	}
-	t.gone = 0
-	t.head = store.Head{Epoch: e.Epoch, Seq: e.Seq, Version: e.Version}
+	t.gone, t.absent, t.head = false, 0, head
+}
+
+func headOf(e store.Event) store.Head {
+	return store.Head{Epoch: e.Epoch, Seq: e.Seq, Version: e.Version}
 }
 
 // view is what a topic looked like at one moment. A listener acts when it is not what it was.
 type view struct {
-	joins       int
-	head, ended store.Head
-	gone        store.EventKind
-}
-
-// look gives the topic as it is, and the messages right behind the cursor as far as the ring has them all.
-func (t *topic) look(c store.Cursor) (view, []*store.Message) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var next []*store.Message
-	if n := t.head.Seq - c.Seq; c.Epoch == t.head.Epoch && n > 0 && n <= len(t.ring) {
-		next = append(next, t.ring[len(t.ring)-n:]...)
-	}
-	return view{joins: t.joins, head: t.head, ended: t.ended, gone: t.gone}, next
+	joined bool
+	doubts int
+	head   store.Head
+	// end is the last that was announced.
+	end end
 }
 
 // view gives the topic as it is.
 func (t *topic) view() view {
-	v, _ := t.look(store.Cursor{})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.viewLocked()
+}
+
+func (t *topic) viewLocked() view {
+	v := view{joined: t.joined, doubts: t.doubts, head: t.head}
+	if n := len(t.ends); n > 0 {
+		v.end = t.ends[n-1]
+	}
 	return v
 }
 
+// sight is a topic as seen from a cursor.
+type sight struct {
+	view
+	// next are the messages right behind the cursor, up to the head, if the ring has them all.
+	next []*store.Message
+	// over says that the end of the cursor's incarnation was announced, and last the number of its last message.
+	over bool
+	last int
+}
+
+// look gives the topic as seen from a cursor.
+func (t *topic) look(c store.Cursor) sight {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := sight{view: t.viewLocked()}
+	if n := t.head.Seq - c.Seq; c.Epoch == t.head.Epoch && n > 0 && n <= len(t.ring) {
+		s.next = slices.Clone(t.ring[len(t.ring)-n:])
+	}
+	if i := slices.IndexFunc(t.ends, func(e end) bool { return e.Epoch == c.Epoch }); i >= 0 {
+		s.over, s.last = true, t.ends[i].Seq
+	}
+	return s
+}
+
 // awaitJoin waits until the topic is subscribed. It gives store.ErrUnavailable when that takes too long.
-func (t *topic) awaitJoin(ctx context.Context, f *follower, patience time.Duration) error {
+func (f *follower) awaitJoin(ctx context.Context) error {
+	joined, err := f.await(ctx, f.pace.join, func() bool { return f.topic.view().joined })
+	if err == nil && !joined {
+		return store.ErrUnavailable
+	}
+	return err
+}
+
+// await waits until ok, which is asked whenever the topic has changed, is true, and tells whether it was before the patience
+// was over. The error is that of ctx.
+func (f *follower) await(ctx context.Context, patience time.Duration, ok func() bool) (bool, error) {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	for {
-		if t.view().joins > 0 {
-			return nil
+		if ok() {
+			return true, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-timeout.C:
-			return store.ErrUnavailable
+			return ok(), nil
 		case <-f.wake:
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -60,12 +61,13 @@ func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Erro
 		return nil
 	}
 	if t.Elem != nil {
-		list, ok := v.([]any)
-		if !ok {
+		list := reflect.ValueOf(v) // gqlparser makes lists of one of any type
+		if list.Kind() != reflect.Slice {
 			return s.check(path, t.Elem, v) // one value stands for a list of one
 		}
-		for i, item := range list {
-			if err := s.check(append(path[:len(path):len(path)], ast.PathIndex(i)), t.Elem, item); err != nil {
+		for i := range list.Len() {
+			at := append(path[:len(path):len(path)], ast.PathIndex(i))
+			if err := s.check(at, t.Elem, list.Index(i).Interface()); err != nil {
 				return err
 			}
 		}

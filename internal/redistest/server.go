@@ -203,11 +203,11 @@ func startProcess(args []string) (*process, error) {
 	case <-patience.Done():
 		p.kill()
 	}
-	if text := p.text(); strings.Contains(text, "Address already in use") {
+	text := p.text()
+	if strings.Contains(text, "Address already in use") {
 		return nil, errPortTaken
-	} else {
-		return nil, fmt.Errorf("redistest: redis-server does not start:\n%s", text)
 	}
+	return nil, fmt.Errorf("redistest: redis-server does not start:\n%s", text)
 }
 
 // follow reads the log until the process ends. Redis accepts connections ahead of saying so, so PING is answered from then on.

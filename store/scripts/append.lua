@@ -55,8 +55,9 @@ for j = 1, count do
   local mid, kind, body = ARGV[FIRST + (j - 1) * 3], ARGV[FIRST + (j - 1) * 3 + 1], ARGV[FIRST + (j - 1) * 3 + 2]
   local there, element = stored[j], nil
   if there then
-    element = redis.call('LINDEX', MESSAGES, int(there - thread.base - 1))
-  elseif first[mid] then
+    element = redis.call('LINDEX', MESSAGES, int(there - thread.base - 1)) -- false where Redis has evicted the list
+  end
+  if not element and first[mid] then
     there, element = reply[2 + first[mid] * 2], reply[3 + first[mid] * 2]
   end
   if element then

@@ -1,0 +1,246 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"agentstate/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	// thread is the id of the thread of a world.
+	thread = "one"
+	// patience is how long something may take where nothing is wrong.
+	patience = 20 * time.Second
+	// inline is up to which size a world announces messages with their content.
+	inline = 300
+)
+
+// testPace leaves it to the tests when topics are checked, and never gives up on what is held back.
+var testPace = pace{join: patience, lastWords: patience, check: 1000 * time.Hour}
+
+// impatient is for tests in which the announcement of an end does not come.
+func impatient(p *pace) { p.lastWords = 50 * time.Millisecond }
+
+// world is a thread in a store, which is the truth, a tap that hears all that is announced of it, and a hub that hears what the
+// test lets through.
+type world struct {
+	tb      testing.TB
+	threads *store.Threads
+	tap     *store.Events
+	air     *air
+	hub     *Hub
+	// ids are those of all messages that were ever added, by incarnation and in order; now is the current one.
+	ids map[store.Epoch][]string
+	now store.Head
+}
+
+// newStore opens an embedded Redis for a test.
+func newStore(tb testing.TB, changes ...func(*store.Options)) *store.Store {
+	tb.Helper()
+	opts := store.DefaultOptions()
+	opts.InlineBytes, opts.SweepInterval, opts.Log = inline, 0, quiet
+	for _, change := range changes {
+		change(&opts)
+	}
+	st, err := store.Open(opts)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { assert.NoError(tb, st.Close()) })
+	return st
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// newWorld makes a world whose thread exists and has no messages.
+func newWorld(tb testing.TB, changes ...func(*pace)) *world {
+	tb.Helper()
+	p := testPace
+	for _, change := range changes {
+		change(&p)
+	}
+	st := newStore(tb)
+	w := &world{tb: tb, threads: st.For("ann"), air: newAir(), ids: make(map[store.Epoch][]string)}
+	w.tap = st.Events(tb.Context())
+	tb.Cleanup(func() { _ = w.tap.Close() })
+	require.NoError(tb, w.tap.Subscribe(tb.Context(), w.channel()))
+	require.True(tb, w.hear().Joined)
+	w.hub = newHub(w.air.open, quiet, p)
+	tb.Cleanup(w.hub.Close)
+	w.create()
+	return w
+}
+
+func (w *world) channel() store.Channel { return w.threads.Channel(thread) }
+
+// hear gives the next announcement. Receive itself ends only with its connection, so that is what a test without one ends.
+func (w *world) hear() store.Event {
+	w.tb.Helper()
+	late := time.AfterFunc(patience, func() { _ = w.tap.Close() })
+	defer late.Stop()
+	e, err := w.tap.Receive(w.tb.Context(), func() {})
+	require.NoError(w.tb, err)
+	w.now = headOf(e)
+	return e
+}
+
+// create makes the thread, and gives what was announced, as all that follow do. The hub hears of nothing until it is published.
+func (w *world) create() store.Event {
+	w.tb.Helper()
+	_, err := w.threads.Create(w.tb.Context(), thread, store.Create{}, store.Read{})
+	require.NoError(w.tb, err)
+	return w.hear()
+}
+
+// say adds a small message.
+func (w *world) say() store.Event { return w.add(1, 10) }
+
+// add adds some messages at once.
+func (w *world) add(n, bytes int) store.Event {
+	w.tb.Helper()
+	messages := make([]*store.Message, n)
+	for i := range messages {
+		text, _ := json.Marshal(strings.Repeat("x", bytes)) // a string always can be encoded
+		id := fmt.Sprintf("m%d", w.now.Seq+i+1)
+		messages[i] = &store.Message{MessageID: id, Type: store.Human, Content: text}
+		w.ids[w.now.Epoch] = append(w.ids[w.now.Epoch], id)
+	}
+	_, err := w.threads.Append(w.tb.Context(), thread, store.Append{Messages: messages}, nil)
+	require.NoError(w.tb, err)
+	return w.hear()
+}
+
+// update changes the thread, and adds no message.
+func (w *world) update() store.Event {
+	w.tb.Helper()
+	relevant := true
+	_, err := w.threads.Update(w.tb.Context(), thread, store.Update{Relevant: &relevant}, nil)
+	require.NoError(w.tb, err)
+	return w.hear()
+}
+
+func (w *world) remove() store.Event {
+	w.tb.Helper()
+	require.NoError(w.tb, w.threads.Delete(w.tb.Context(), thread, nil))
+	return w.hear()
+}
+
+// expire lets the thread's time be over, and clears away what is left of it.
+func (w *world) expire() store.Event {
+	w.tb.Helper()
+	w.lapse()
+	_, err := w.threads.Cleanup(w.tb.Context(), time.Hour, false, 0)
+	require.NoError(w.tb, err)
+	return w.hear()
+}
+
+// lapse lets the thread's time be over, of which nobody is told.
+func (w *world) lapse() {
+	w.tb.Helper()
+	_, err := w.threads.ExtendTTL(w.tb.Context(), thread, 0)
+	require.NoError(w.tb, err)
+}
+
+// tell lets the hub hear of events.
+func (w *world) tell(events ...store.Event) {
+	for _, e := range events {
+		w.air.publish(e)
+	}
+}
+
+// cursor is behind the message seq of the current incarnation.
+func (w *world) cursor(seq int) string { return store.Cursor{Epoch: w.now.Epoch, Seq: seq}.String() }
+
+// listen starts a stream of messages that ends with the test.
+func (w *world) listen(after string) *ear {
+	w.tb.Helper()
+	ctx, cancel := context.WithCancel(w.tb.Context())
+	w.tb.Cleanup(cancel)
+	s, err := w.hub.Messages(ctx, w.threads, thread, after)
+	require.NoError(w.tb, err)
+	e := &ear{w: w, stream: s, cancel: cancel, at: store.Cursor{Epoch: w.now.Epoch, Seq: w.now.Seq}}
+	if after != "" {
+		e.at, err = store.ParseCursor(after)
+		require.NoError(w.tb, err)
+	}
+	return e
+}
+
+// ear is a listener of a world, and knows what it must get next.
+type ear struct {
+	w      *world
+	stream *Stream[*store.Message]
+	cancel context.CancelFunc
+	at     store.Cursor
+}
+
+// gets reads all messages up to the number to.
+func (e *ear) gets(to int) {
+	e.w.tb.Helper()
+	for e.at.Seq < to {
+		m, ok := receive(e.w.tb, e.stream.C)
+		if !ok {
+			require.FailNow(e.w.tb, "the stream ends too early", "at %d, before %d: %v", e.at.Seq, to, e.stream.Err())
+		}
+		e.take(m)
+	}
+}
+
+// take checks that a message is the next one.
+func (e *ear) take(m *store.Message) {
+	e.w.tb.Helper()
+	e.at.Seq++
+	require.Equal(e.w.tb, e.at, store.Cursor{Epoch: m.Epoch, Seq: m.Seq})
+	require.Equal(e.w.tb, e.w.ids[m.Epoch][m.Seq-1], m.MessageID)
+}
+
+// ends waits for the end of the stream, ahead of which no message may come, and gives its error.
+func (e *ear) ends() error {
+	e.w.tb.Helper()
+	m, ok := receive(e.w.tb, e.stream.C)
+	require.False(e.w.tb, ok, "there is a message behind %d: %v", e.at.Seq, m)
+	return e.stream.Err()
+}
+
+// receive reads from a channel as long as that may take.
+func receive[T any](tb testing.TB, c <-chan T) (T, bool) {
+	tb.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case v, ok := <-c:
+		return v, ok
+	case <-late.C:
+		require.FailNow(tb, "nothing comes")
+		panic("unreachable")
+	}
+}
+
+// requireExpired wants an error that says that there were messages which the listener has not had.
+func requireExpired(tb testing.TB, err error) *store.CursorExpiredError {
+	tb.Helper()
+	var expired *store.CursorExpiredError
+	require.ErrorAs(tb, err, &expired)
+	return expired
+}
+
+// settle waits until the hub has taken in all that it was told: what is subscribed to now is confirmed behind that.
+func (w *world) settle() {
+	w.tb.Helper()
+	f := w.hub.join(w.threads, "settle")
+	defer w.hub.leave(f)
+	require.NoError(w.tb, f.awaitJoin(w.tb.Context()))
+}
+
+// joinAgain is what the hub hears when the channel was subscribed to.
+func (w *world) joinAgain() store.Event { return store.Event{Channel: w.channel(), Joined: true} }

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// haystack plants 25,000 threads, more than a page looks at, with a needle every 2,500.
+func haystack(tb testing.TB, th *Threads) (entries []entry, needles []string) {
+	tb.Helper()
+	for i := range 25_000 {
+		id := fmt.Sprintf("id:%05d", i)
+		if i%2500 == 1250 {
+			id += ":needle"
+			needles = append([]string{id}, needles...)
+		}
+		entries = append(entries, entry{id: id, score: int64(i) + 1})
+	}
+	plant(tb, th, entries)
+	return entries, needles
+}
+
+func TestSearchesInAHaystack(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		th := s.For("ann")
+		entries, needles := haystack(t, th)
+		count, err := th.Count(t.Context(), Filter{})
+		require.NoError(t, err)
+		assert.Len(t, entries, count)
+		// The first pattern tells nothing of where to look, the second has a prefix that all ids share.
+		patterns := []string{"*needle", "id:*needle"}
+		if e.mode != Standalone { // it takes its time, and the second goes both ways
+			patterns = patterns[1:]
+		}
+		for _, pattern := range patterns {
+			testSearchBeyondItsBudget(t, th, pattern, needles)
+		}
+		testSearchBackward(t, th, needles)
+		testSearchForNothing(t, th)
+		testPrefixIsLookedUp(t, th, watch(s))
+	})
+}
+
+func testSearchBeyondItsBudget(t *testing.T, th *Threads, pattern string, needles []string) {
+	t.Helper()
+	for name, list := range map[string]func(Range) (*IDPage, error){
+		"by update": func(r Range) (*IDPage, error) { return th.List(t.Context(), Filter{ThreadIDPattern: pattern}, r) },
+		"by id":     func(r Range) (*IDPage, error) { return th.IDs(t.Context(), pattern, r) },
+	} {
+		found, pages := []string{}, 0
+		for r := (Range{First: 20}); ; pages++ {
+			page, err := list(r)
+			require.NoError(t, err)
+			require.Less(t, pages, 3, "each page looks at %d ids", listBudget)
+			found = append(found, page.IDs...)
+			if !page.HasNext {
+				break
+			}
+			require.NotEmpty(t, page.End, "the next page goes on behind what was looked at")
+			require.NotEqual(t, r.After, page.End)
+			r.After = page.End
+		}
+		assert.ElementsMatch(t, needles, found, "%s, %s", name, pattern)
+		assert.Equal(t, 1, pages, "%s, %s: one page ends early", name, pattern)
+	}
+	count, err := th.CountIDs(t.Context(), pattern)
+	require.NoError(t, err)
+	assert.Equal(t, len(needles), count)
+	count, err = th.Count(t.Context(), Filter{ThreadIDPattern: pattern, UpdatedBefore: time.UnixMicro(5001)})
+	require.NoError(t, err)
+	assert.Equal(t, 2, count)
+}
+
+func testSearchBackward(t *testing.T, th *Threads, needles []string) {
+	t.Helper()
+	page, err := th.List(t.Context(), Filter{ThreadIDPattern: "*needle"}, Range{Last: 20})
+	require.NoError(t, err)
+	assert.Equal(t, needles[2:], page.IDs, "the eight in the oldest 20,000")
+	require.True(t, page.HasPrev)
+	page, err = th.List(t.Context(), Filter{ThreadIDPattern: "*needle"}, Range{Last: 20, Before: page.Start})
+	require.NoError(t, err)
+	assert.Equal(t, needles[:2], page.IDs)
+	assert.False(t, page.HasPrev)
+}
+
+// A page that has found nothing within its budget still goes on.
+func testSearchForNothing(t *testing.T, th *Threads) {
+	t.Helper()
+	page, err := th.List(t.Context(), Filter{ThreadIDPattern: "*no such"}, Range{First: 5})
+	require.NoError(t, err)
+	assert.Empty(t, page.IDs)
+	assert.True(t, page.HasNext)
+	assert.Empty(t, page.Start)
+	page, err = th.List(t.Context(), Filter{ThreadIDPattern: "*no such"}, Range{First: 5, After: page.End})
+	require.NoError(t, err)
+	assert.False(t, page.HasNext)
+}
+
+// Where a pattern starts with text, that text leads straight to the ids.
+func testPrefixIsLookedUp(t *testing.T, th *Threads, counter *trips) {
+	t.Helper()
+	for _, c := range []struct {
+		pattern string
+		want    int
+	}{{"id:1234*", 10}, {"id:12345", 1}, {"id:0125?*", 10}, {`id:0125\0:*`, 1}, {"id:x*", 0}, {"zz*", 0}} {
+		sent := counter.of(func() {
+			page, err := th.List(t.Context(), Filter{ThreadIDPattern: c.pattern}, Range{First: 50})
+			require.NoError(t, err)
+			assert.Len(t, page.IDs, c.want, c.pattern)
+			for _, id := range page.IDs {
+				assert.True(t, MatchGlob(c.pattern, id), id)
+			}
+		})
+		assert.LessOrEqual(t, len(sent), 2, c.pattern)
+		sent = counter.of(func() {
+			page, err := th.IDs(t.Context(), c.pattern, Range{First: 50})
+			require.NoError(t, err)
+			assert.Len(t, page.IDs, c.want, c.pattern)
+		})
+		assert.Len(t, sent, 1, c.pattern)
+	}
+}
+
+// A thread that is written to between two steps of one search must not hide its neighbours.
+func TestASearchMissesNoNeighbour(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		for _, backward := range []bool{false, true} {
+			s := e.open(t)
+			th, other := s.For("ann"), twin(t, s).For("ann")
+			var entries []entry
+			for i := 0; len(entries) < 2*searchChunk; i++ {
+				if id := fmt.Sprintf("t%06d", i); bucketOf("ann", id) == 0 { // in one bucket, so that its chunks matter
+					entries = append(entries, entry{id: id, score: int64(1000 + i)})
+				}
+			}
+			plant(t, th, entries)
+			edge := entries[searchChunk] // the last one of the first chunk, from the newest
+			command, r := "zrevrangebyscore", Range{First: 2 * searchChunk}
+			if backward {
+				edge, command, r = entries[searchChunk-1], "zrangebyscore", Range{Last: 2 * searchChunk}
+			}
+			m := meddle(s, 2, command, func() { require.NoError(t, other.Delete(t.Context(), edge.id, nil)) })
+			mustCreate(t, other, edge.id)
+			plant(t, th, []entry{edge})
+			page, err := th.List(t.Context(), Filter{ThreadIDPattern: "*t*"}, r)
+			require.NoError(t, err)
+			require.LessOrEqual(t, m.before.Load(), int32(0))
+			want := inOrder(entries, false)
+			assert.Equal(t, want, page.IDs, "all others are there, and the one too: it was read before it went")
+		}
+	})
+}
+
+func TestPrefixesOfPatterns(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]string{
+		"abc": "abc", "abc*": "abc", "*": "", "a?c": "a", "a[bc]": "a", `a\*c*`: "a*c", `\[x`: "[x", `é*`: "é", `\é*`: "é", `end\`: `end\`, "": "",
+	} {
+		prefix, exact := globPrefix(pattern)
+		assert.Equal(t, want, prefix, pattern)
+		assert.Equal(t, !strings.ContainsAny(strings.NewReplacer(`\*`, "", `\[`, "").Replace(pattern), "*?["), exact, pattern)
+	}
+}
