@@ -157,10 +157,14 @@ func TestErrorsOfRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for document, code := range map[string]string{
-		`{ agentStateCount`:             "GRAPHQL_PARSE_FAILED",
-		`{ agentStateCount(a: "\x") }`:  "GRAPHQL_PARSE_FAILED",
-		`{ nothing }`:                   "GRAPHQL_VALIDATION_FAILED",
-		`{ agentState { version } }`:    "GRAPHQL_VALIDATION_FAILED",
+		`{ agentStateCount`:            "GRAPHQL_PARSE_FAILED",
+		`{ agentStateCount(a: "\x") }`: "GRAPHQL_PARSE_FAILED",
+		`{ nothing }`:                  "GRAPHQL_VALIDATION_FAILED",
+		`{ agentState { version } }`:   "GRAPHQL_VALIDATION_FAILED",
+		`mutation { addMessage(input: {threadId: "a", message: {type: ROBOT, content: ""}}) { duplicate } }`:  "GRAPHQL_VALIDATION_FAILED",
+		`mutation { setContext(input: {threadId: "a", context: 1}) { agentState { version } } }`:              "GRAPHQL_VALIDATION_FAILED",
+		`mutation { extendTtl(input: {threadId: "a", ttlSeconds: "1"}) { ttl { ttlSeconds } } }`:              "GRAPHQL_VALIDATION_FAILED",
+		`mutation { addToolCall(input: {threadId: "a", tool: "t", parameters: null}) { toolCall { tool } } }`: "GRAPHQL_VALIDATION_FAILED",
 		`{ agentState(threadId: "a") }`: "GRAPHQL_VALIDATION_FAILED",
 	} {
 		data, errs, _ := s.Do(patient(t), document, nil)

@@ -121,7 +121,7 @@ func TestSelectionsOfPayloads(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *server) {
 		var got json.RawMessage
 		s.Must(t, `mutation($yes: Boolean!) {
-			c: createAgentState(input: {threadId: "a", context: "ctx", messages: [{messageId: "m1", type: AI, content: "one"}]}) {
+			c: createAgentState(input: {threadId: "a", context: "ctx", metadata: {k: 1}, messages: [{messageId: "m1", type: AI, content: "one"}]}) {
 				agentState { context } again: agentState { metadata messages { nodes { text } } }
 			}
 			m: addMessage(input: {threadId: "a", message: {messageId: "m2", type: HUMAN, content: "two"}}) {
@@ -137,7 +137,7 @@ func TestSelectionsOfPayloads(t *testing.T) {
 			vars{"yes": true}, &got)
 		pages := `"first": {"nodes": [{"text": "one"}]}, "humans": {"nodes": [{"text": "two"}], "totalCount": 1}`
 		assert.JSONEq(t, `{
-			"c": {"agentState": {"context": "ctx"}, "again": {"metadata": {}, "messages": {"nodes": [{"text": "one"}]}}},
+			"c": {"agentState": {"context": "ctx"}, "again": {"metadata": {"k": 1}, "messages": {"nodes": [{"text": "one"}]}}},
 			"m": {"agentState": {`+pages+`}, "message": {"text": "two"}},
 			"u": {"agentState": {"relevant": true, `+pages+`}},
 			"p": {"plan": {"subtasks": ["x"]}},

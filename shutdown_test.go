@@ -49,7 +49,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
 	own := redistest.Start(t)
 	proxy := redistest.NewProxy(t, own.Addr())
-	environ := at(proxy.Addr())
+	environ := append(at(proxy.Addr()), "REDIS_TIMEOUT=1m", "SHUTDOWN_TIMEOUT=1m")
 	s := start(t, environ...)
 	create(t, s, "a")
 	arrived := make(chan struct{}, 1)

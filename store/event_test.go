@@ -57,6 +57,7 @@ func TestWhatHappensIsAnnounced(t *testing.T) {
 		}
 		noMessage := func(e Event) {
 			t.Helper()
+			assert.Empty(t, e.element)
 			_, ok := th.Announced("one", e)
 			assert.False(t, ok)
 		}

@@ -200,6 +200,9 @@ func TestSilentConnectionIsReplacedSoon(t *testing.T) {
 		assert.True(t, a.wires[0].closed)
 		time.Sleep(24 * time.Hour)
 		assert.Equal(t, 2, a.opened())
+		a.do(func() { a.refused = "ping" })
+		time.Sleep(pingEvery + time.Second)
+		assert.Greater(t, a.opened(), 2, "a ping that cannot be sent says enough")
 	})
 }
 
@@ -280,6 +283,7 @@ func TestCloseEndsStreamsThatAreStarting(t *testing.T) {
 		_, err := h.Messages(t.Context(), threads, "one", "")
 		require.ErrorIs(t, err, store.ErrUnavailable, "nor does one start after that")
 		assert.Zero(t, h.Listeners())
+		assert.False(t, h.enter(), "or Close would not know of it")
 		h.Close() // does nothing
 	})
 }

@@ -136,6 +136,12 @@ func TestKeepingUpCostsNoReads(t *testing.T) {
 			read(t, s, first, first+ringSize-1)
 		}
 	}
+	require.NoError(t, there.Delete(t.Context(), thread, nil))
+	for _, s := range streams {
+		_, open := receive(t, s.C)
+		assert.False(t, open)
+		require.NoError(t, s.Err())
+	}
 	assert.Equal(t, before, transactions(t, admin))
 }
 
