@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,11 +29,13 @@ type event struct {
 
 func main() {
 	t, err := test(os.Args[1:])
+	if err != nil {
+		fmt.Println("tests:", err)
+	}
 	if t != nil {
 		t.summarize()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "tests:", err)
 		os.Exit(1)
 	}
 }
@@ -125,14 +128,34 @@ func (t *tally) end(e event) {
 		fmt.Fprint(t.log, whole)
 		delete(t.packages, e.Package)
 	}
-	switch {
-	case e.Action == "pass":
+	switch e.Action {
+	case "pass":
 		fmt.Printf("ok    %s %.1fs\n", e.Package, e.Elapsed)
-	case e.Action == "fail" && t.failed[e.Package] > 0:
+	case "fail":
+		t.cutShort(e.Package)
 		fmt.Printf("FAIL  %s %.1fs\n", e.Package, e.Elapsed)
-	case e.Action == "fail": // it does not build, or what fails is outside of its tests
-		t.failures++
-		fmt.Printf("FAIL  %s %.1fs\n%v", e.Package, e.Elapsed, cmp.Or(output, &strings.Builder{}))
+		if t.failed[e.Package] == 0 { // it does not build, its process ended early, or what fails is outside of its tests
+			t.failures++
+			fmt.Print(cmp.Or(output, &strings.Builder{}))
+		}
+	}
+}
+
+// cutShort prints the tests that never ended, since the process did: by a panic in a goroutine, a fatal error, a timeout. Of those
+// that only waited nothing is worth a line.
+func (t *tally) cutShort(pkg string) {
+	for _, name := range slices.Sorted(maps.Keys(t.outputs)) {
+		test, ours := strings.CutPrefix(name, pkg+" ")
+		if !ours || test == "" {
+			continue
+		}
+		for line := range strings.Lines(t.outputs[name].String()) {
+			if !strings.HasPrefix(line, "=== ") {
+				fmt.Printf("FAIL  %s did not end\n%v", name, t.outputs[name])
+				break
+			}
+		}
+		delete(t.outputs, name)
 	}
 }
 

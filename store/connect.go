@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -68,11 +69,14 @@ func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("store: REDIS_URL: %s", withoutURL(err, c.URL))
 	}
-	if c.TLS != nil && o.TLSConfig != nil {
-		serverName := o.TLSConfig.ServerName
+	if c.TLS != nil { // also for redis://: who asks for TLS gets it
+		host, _, _ := net.SplitHostPort(o.Addr)
 		if o.TLSConfig = c.TLS.Clone(); o.TLSConfig.ServerName == "" {
-			o.TLSConfig.ServerName = serverName
+			o.TLSConfig.ServerName = host
 		}
+	}
+	if o.DB == 0 {
+		o.DB = c.DB
 	}
 	if o.Username == "" {
 		o.Username = c.Username

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +60,7 @@ var errEvent = errors.New("store: an announcement is malformed")
 // parseEvent reads what scripts/lib.lua announced: <kind>:<epoch>:<version>:<seq>:<element or nothing>.
 func parseEvent(channel, payload string) (Event, error) {
 	parts := strings.SplitN(payload, ":", 5)
-	if len(parts) != 5 || len(parts[0]) != 1 || !strings.Contains("cudx", parts[0]) {
+	if len(parts) != 5 || !slices.Contains([]string{"c", "u", "d", "x"}, parts[0]) {
 		return Event{}, errEvent
 	}
 	version, err1 := strconv.Atoi(parts[2])
@@ -112,7 +113,7 @@ func (e *Events) Receive(ctx context.Context, alive func()) (Event, error) {
 			event, err := parseEvent(got.Channel, got.Payload)
 			if err != nil {
 				// Somebody else writes to our channel. What it says is unknown, so the thread must be looked at.
-				return Event{Channel: Channel(got.Channel), Joined: true}, nil
+				return Event{Channel: Channel(got.Channel), Joined: true}, nil //nolint:nilerr // that is the answer to it
 			}
 			return event, nil
 		case *redis.Subscription:

@@ -126,6 +126,9 @@ func TestRedisKeepsTheKeysUntilTheThreadExpires(t *testing.T) {
 			require.NoError(t, err)
 			at, err := expires.Int64()
 			require.NoError(t, err)
+			index, err := s.rdb.ZScore(t.Context(), keys.expires, "one").Result()
+			require.NoError(t, err)
+			assert.Equal(t, at, int64(index), "%s: the index says when, too", after)
 			for key, pttl := range left {
 				if pttl.Val() == -2 { // the key is not there
 					assert.NotEqual(t, keys.record, key)

@@ -151,7 +151,7 @@ func TestStopped(t *testing.T) {
 func TestTour(t *testing.T) {
 	file, err := os.Open("tour.ndjson")
 	require.NoError(t, err)
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	types, messages, calls := map[string]bool{}, 0, 0
 	convs, err := readAll(file, "")
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // prefixForm is what a key prefix may be: printable ASCII without braces, which would change the slots of a cluster. The store puts
@@ -93,10 +94,13 @@ func (c Config) rules() []rule {
 	}
 }
 
-// isHost tells whether a port can be joined to it: redis:6379, http://redis, [::1] and the path of a socket are no hosts.
+// isHost tells whether a port can be joined to it: redis:6379, http://redis, [::1], the path of a socket, a list and what ends in
+// a newline, as a file may, are no hosts.
 func isHost(text string) bool {
 	_, err := netip.ParseAddr(text)
-	return err == nil || !strings.ContainsAny(text, ":/@[] \t")
+	return err == nil || !strings.ContainsFunc(text, func(r rune) bool {
+		return strings.ContainsRune(":/@[],", r) || unicode.IsSpace(r) || unicode.IsControl(r)
+	})
 }
 
 // isAddr tells whether it is host:port, with a port from lowest on; with a lowest of 0 the host may be left out.

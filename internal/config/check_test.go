@@ -80,10 +80,10 @@ func TestValues(t *testing.T) {
 		allowed []string
 		refused []string
 	}{
-		{"LISTEN_ADDR", []string{":8080", "localhost:0", "[::1]:80"}, []string{"8080", "host", "a:b", "a:65536", "a:-1", "http://a:1"}},
+		{"LISTEN_ADDR", []string{":8080", "localhost:0", "[::1]:80"}, []string{"8080", "host", "a:b", "a:65536", "a:-1", "http://a:1", "a :1", ":1\n"}},
 		{"LOG_LEVEL", []string{"debug", "info", "warn", "error"}, []string{"loud", "INFO"}},
 		{"LOG_FORMAT", []string{"text", "json"}, []string{"xml"}},
-		{"REDIS_HOST", []string{"redis", "10.0.0.1", "::1", "fe80::1%eth0"}, []string{"redis:6379", "redis://redis", "[::1]", "/run/redis.sock", " "}},
+		{"REDIS_HOST", []string{"redis", "10.0.0.1", "::1", "fe80::1%eth0"}, []string{"redis:6379", "redis://redis", "[::1]", "/run/redis.sock", " ", "redis\n", "a,b", "a\x00"}},
 		{"REDIS_URL", []string{"redis://r", "rediss://r:1/2", "unix:///run/r.sock"}, []string{"http://r", "redis", "redis:r", "r:6379"}},
 		{"REDIS_ADDRS", []string{"a:1", "a:1,b:2", "[::1]:6379, b:2"}, []string{"a", "a:1,", ",", ":1", "a:0", "a:65536", "a:1;b:2", "redis://a:1"}},
 		{"REDIS_TLS_ENABLED", []string{"true", "false", "1", "0"}, []string{"perhaps"}},

@@ -91,13 +91,17 @@ func TestLoadReadsNoOtherEnvironment(t *testing.T) {
 func TestMistypedNamesAreWarnedOf(t *testing.T) {
 	c, err := Load([]string{
 		"REDIS_HOTS=a", "REDIS_PORT=1", "REDIS_EXPORTER_PORT=2", "MAX_MESSAGES_BYTES=3", "PATH=x", "REDIS_TLS_KE_FILE=4",
-		"REDIS_PORT_6379_TCP=5", "REDIS_PASWORD=", "ENVIRONMENTS=6",
+		"REDIS_PORT_6379_TCP=5", "REDIS_PASWORD=", "ENVIRONMENTS=6", "LISTEN_ADR=7", "REDIS_URLS=8", "MAX_QUERY_TOKENS_=9",
+		"REDIS_HOST123=10", "MAX_PLAN=11", // more than two characters away
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
+		"LISTEN_ADR is not a variable of this server; did you mean LISTEN_ADDR?",
 		"MAX_MESSAGES_BYTES is not a variable of this server; did you mean MAX_MESSAGE_BYTES?",
+		"MAX_QUERY_TOKENS_ is not a variable of this server; did you mean MAX_QUERY_TOKENS?",
 		"REDIS_HOTS is not a variable of this server; did you mean REDIS_HOST?",
 		"REDIS_TLS_KE_FILE is not a variable of this server; did you mean REDIS_TLS_KEY_FILE?", // REDIS_TLS_CA_FILE is further away
+		"REDIS_URLS is not a variable of this server; did you mean REDIS_URL?",
 	}, c.Warnings)
 }
 

@@ -199,7 +199,7 @@ func TestEndIsHeardAfterTheStoreSaysIt(t *testing.T) {
 	gone := w.expire()
 	result := make(chan Change, 1)
 	go func() { result <- c.looks(t) }()
-	c.waits()
+	c.waits(t)
 	w.tell(gone)
 	change, _ := receive(t, result)
 	assert.Equal(t, Change{Kind: store.Expired, Version: 2}, change, "not the version that was read last, nor a guess")

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -173,9 +174,17 @@ func departing(t *testing.T, w *world) (f *follower, m *messages, result chan er
 }
 
 // waits returns when the listener sleeps until something changes.
-func (f *follower) waits() {
-	f.wake <- struct{}{}
-	f.wake <- struct{}{} // it has taken the one before
+func (f *follower) waits(tb testing.TB) {
+	tb.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for range 2 { // when there is room for the second, it has taken the first
+		select {
+		case f.wake <- struct{}{}:
+		case <-late.C:
+			require.FailNow(tb, "it does not wait")
+		}
+	}
 }
 
 func TestEndIsReadBeforeItIsHeard(t *testing.T) {
@@ -186,7 +195,7 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		f, m, result := departing(t, w)
 		gone := w.remove()
 		go func() { result <- m.catchUp(t.Context()) }()
-		f.waits()
+		f.waits(t)
 		w.tell(gone)
 		err, _ := receive(t, result)
 		require.ErrorIs(t, err, errEnded)
@@ -197,7 +206,7 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		f, m, result := departing(t, w)
 		said, gone := w.say(), w.remove()
 		go func() { result <- m.catchUp(t.Context()) }()
-		f.waits()
+		f.waits(t)
 		w.tell(said)
 		err, _ := receive(t, result)
 		require.NoError(t, err)
@@ -214,7 +223,7 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		gone := w.remove()
 		created := w.create()
 		go func() { result <- m.catchUp(t.Context()) }()
-		f.waits()
+		f.waits(t)
 		w.tell(gone, created)
 		err, _ := receive(t, result)
 		require.ErrorIs(t, err, errEnded)
@@ -239,7 +248,7 @@ func TestLastMessageWithoutAnEnd(t *testing.T) {
 	said := w.say()
 	w.remove()
 	go func() { result <- m.catchUp(t.Context()) }()
-	f.waits()
+	f.waits(t)
 	w.tell(said)
 	err, _ := receive(t, result)
 	require.NoError(t, err)

@@ -68,7 +68,7 @@ func listen[T any](
 // ended gives the error that a stream shows for the reason of its end. Whatever goes wrong when ctx has ended is no error.
 func ended(ctx context.Context, err error) error {
 	if errors.Is(err, errEnded) || ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	return err
 }

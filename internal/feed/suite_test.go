@@ -200,7 +200,7 @@ func (e *ear) gets(to int) {
 func (e *ear) take(m *store.Message) {
 	e.w.tb.Helper()
 	e.at.Seq++
-	require.Equal(e.w.tb, e.at, store.Cursor{Epoch: m.Epoch, Seq: m.Seq})
+	require.Equal(e.w.tb, e.at.String(), m.Cursor())
 	require.Equal(e.w.tb, e.w.ids[m.Epoch][m.Seq-1], m.MessageID)
 }
 

@@ -51,7 +51,7 @@ func TestCacheKeepsWhatWasUsedLast(t *testing.T) {
 
 func TestCacheIsBoundedByBytes(t *testing.T) {
 	c := newCache[int](1000, 100, 60)
-	key := func(letter string, size int) string { return strings.Repeat(letter, size) }
+	key := strings.Repeat
 	c.Add(t.Context(), key("a", 60), 1)
 	c.Add(t.Context(), key("b", 61), 2) // too large for any cache of the kind
 	c.Add(t.Context(), key("c", 40), 3)

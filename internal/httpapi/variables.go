@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -66,7 +67,7 @@ func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Erro
 			return s.check(path, t.Elem, v) // one value stands for a list of one
 		}
 		for i := range list.Len() {
-			at := append(path[:len(path):len(path)], ast.PathIndex(i))
+			at := slices.Concat(path, ast.Path{ast.PathIndex(i)})
 			if err := s.check(at, t.Elem, list.Index(i).Interface()); err != nil {
 				return err
 			}
@@ -82,7 +83,7 @@ func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Erro
 	case ast.InputObject:
 		fields, _ := v.(map[string]any)
 		for _, field := range def.Fields {
-			if err := s.check(append(path[:len(path):len(path)], ast.PathName(field.Name)), field.Type, fields[field.Name]); err != nil {
+			if err := s.check(slices.Concat(path, ast.Path{ast.PathName(field.Name)}), field.Type, fields[field.Name]); err != nil {
 				return err
 			}
 		}

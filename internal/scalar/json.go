@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -33,7 +35,7 @@ func MarshalJSON(raw json.RawMessage) graphql.Marshaler {
 // UnmarshalJSON turns an argument into compact JSON with its keys sorted, so that equal values have equal bytes. Numbers
 // keep their digits: those of variables because requests are decoded with UseNumber, those of literals by PreserveNumbers.
 func UnmarshalJSON(v any) (json.RawMessage, error) {
-	v, err := restoreNumbers(v, 0)
+	v, _, err := restoreNumbers(v, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -88,55 +90,57 @@ func preserve(v *ast.Value, inside bool) {
 	}
 }
 
-// restoreNumbers gives v with the marked numbers as json.Number. It writes only where there was a mark, which is in values
-// made from literals, never in a variable that other fields may be reading.
-func restoreNumbers(v any, depth int) (any, error) {
+// restoreNumbers gives v with the marked numbers as json.Number and with empty lists in place of nil ones; changed says whether
+// there were any. It writes to nothing that it is given, since other fields may be reading the same variable: what changes is copied.
+func restoreNumbers(v any, depth int) (restored any, changed bool, err error) {
 	switch v := v.(type) {
 	case string:
 		if digits, ok := strings.CutPrefix(v, numberMark); ok {
-			return json.Number(digits), nil
+			return json.Number(digits), true, nil
 		}
 	case []any:
 		if depth == MaxJSONDepth {
-			return nil, errTooDeep
+			return nil, false, errTooDeep
 		}
 		if v == nil {
-			return []any{}, nil // gqlparser gives an empty list literal as a nil slice
+			return []any{}, true, nil // gqlparser gives an empty list literal as a nil slice
 		}
+		var list []any
 		for i, child := range v {
-			restored, err := restoreNumbers(child, depth+1)
+			restored, changed, err := restoreNumbers(child, depth+1)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			if isRestored(child, restored) {
-				v[i] = restored
+			if changed {
+				if list == nil {
+					list = slices.Clone(v)
+				}
+				list[i] = restored
 			}
+		}
+		if list != nil {
+			return list, true, nil
 		}
 	case map[string]any:
 		if depth == MaxJSONDepth {
-			return nil, errTooDeep
+			return nil, false, errTooDeep
 		}
+		var object map[string]any
 		for key, child := range v {
-			restored, err := restoreNumbers(child, depth+1)
+			restored, changed, err := restoreNumbers(child, depth+1)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			if isRestored(child, restored) {
-				v[key] = restored
+			if changed {
+				if object == nil {
+					object = maps.Clone(v)
+				}
+				object[key] = restored
 			}
 		}
+		if object != nil {
+			return object, true, nil
+		}
 	}
-	return v, nil
-}
-
-// isRestored tells whether restoreNumbers gave something else than it got: a number for a mark, a list for a nil one.
-func isRestored(before, after any) bool {
-	switch before := before.(type) {
-	case string:
-		_, is := after.(json.Number)
-		return is
-	case []any:
-		return before == nil
-	}
-	return false
+	return v, false, nil
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -23,14 +25,20 @@ func MarshalDateTime(t time.Time) graphql.Marshaler {
 	})
 }
 
+// dateTimeForm is RFC 3339's date-time, which time.Parse takes more of: hours of one digit, a comma ahead of the fraction, offsets
+// of 24 hours. A second of 60 stays for time.Parse to refuse: a time.Time has no leap seconds.
+// https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+var dateTimeForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // UnmarshalDateTime reads an RFC 3339 time with an offset, in the years 1 to 9999, into UTC with microseconds.
 func UnmarshalDateTime(v any) (time.Time, error) {
 	text, ok := v.(string)
 	if !ok {
 		return time.Time{}, invalid("give a DateTime as an RFC 3339 string")
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	upper := strings.ToUpper(text) // t and z mean T and Z
+	t, err := time.Parse(time.RFC3339Nano, upper)
+	if err != nil || !dateTimeForm.MatchString(upper) {
 		return time.Time{}, invalid("give a DateTime as RFC 3339 with an offset, such as 2026-11-22T14:03:07.12Z, not %q", clip(text))
 	}
 	if t = t.UTC().Truncate(time.Microsecond); t.Year() < 1 || t.Year() > 9999 {
@@ -64,7 +72,7 @@ func UnmarshalInt(v any) (int, error) {
 		}
 		n = parsed
 	case float64:
-		if v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
+		if v != math.Trunc(v) || v < math.MinInt32 || v > math.MaxInt32 {
 			return 0, invalid("give an Int as a whole number of 32 bits, not %v", v)
 		}
 		n = int64(v)
