@@ -14,6 +14,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -54,7 +55,9 @@ type file struct {
 	contentType  string
 	cacheControl string
 	etag         string // of the plain form, without its quotes
-	plain, gzip  []byte
+	gzip         []byte
+	// plain is unpacked when it is first asked for: nearly every client takes the other form, and a server shall start at once.
+	plain func() []byte
 }
 
 // Handler serves the page at "/" and its files under "/assets/", for GET and HEAD; anything else is 404 or 405. It needs
@@ -87,13 +90,16 @@ func Handler() http.Handler {
 // serve leaves HEAD, If-None-Match and Range to http.ServeContent. The two forms have an ETag each, because a strong one
 // stands for certain bytes (RFC 9110, section 8.8.3).
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
-	body, etag := f.plain, f.etag
+	var body []byte
+	etag := f.etag
 	h := w.Header()
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		body, etag = f.gzip, f.etag+"-gzip"
 		h.Set("Content-Encoding", "gzip")
 		// ServeContent leaves it out where there is a Content-Encoding.
 		h.Set("Content-Length", strconv.Itoa(len(body)))
+	} else {
+		body = f.plain()
 	}
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", f.cacheControl)
@@ -140,14 +146,20 @@ func newFile(name string, packed []byte) (file, error) {
 	if !ok {
 		return file{}, fmt.Errorf("no content type for %q", path.Ext(name))
 	}
+	sum := sha256.Sum256(packed) // as good a name for the content as that of the plain form
+	plain := sync.OnceValue(func() []byte { return unpacked(name, packed) })
+	return file{contentType: contentType, etag: hex.EncodeToString(sum[:8]), plain: plain, gzip: packed}, nil
+}
+
+// unpacked panics where the file is broken: the build writes it, and a test reads every one.
+func unpacked(name string, packed []byte) []byte {
 	unpacker, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return file{}, err
+		panic(fmt.Sprintf("web: %s: %v", name, err))
 	}
 	plain, err := io.ReadAll(unpacker)
 	if err != nil {
-		return file{}, err
+		panic(fmt.Sprintf("web: %s: %v", name, err))
 	}
-	sum := sha256.Sum256(plain)
-	return file{contentType: contentType, etag: hex.EncodeToString(sum[:8]), plain: plain, gzip: packed}, nil
+	return plain
 }
