@@ -2,7 +2,8 @@
 
 // tests runs `go test -json` with its arguments. It prints a line for each package, what fails with its output, and at the end the
 // slowest tests and the line `N passed, N failed, N skipped`: of tests, subtests among them. All of what go test -v would print, and
-// that line, go to .ci/log/test.log. Where AGENTSTATE_NO_SKIP is 1 a skipped test is a failure.
+// that line, go to .ci/log/test.log. Skipped tests are counted by their reasons; where
+// AGENTSTATE_NO_SKIP is 1 they are failures.
 package main
 
 import (
@@ -19,7 +20,10 @@ import (
 	"strings"
 )
 
-var logFile = filepath.Join(".ci", "log", "test.log")
+var (
+	logFile = filepath.Join(".ci", "log", "test.log")
+	noSkip  = os.Getenv("AGENTSTATE_NO_SKIP") == "1"
+)
 
 // event is a line of `go test -json` (go doc test2json). Test is empty in those of a package.
 type event struct {
@@ -49,7 +53,10 @@ func test(args []string) (*tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tally{log: log, outputs: make(map[string]*strings.Builder), packages: make(map[string]*strings.Builder), failed: make(map[string]int)}
+	t := &tally{
+		log: log, outputs: make(map[string]*strings.Builder), packages: make(map[string]*strings.Builder),
+		failed: make(map[string]int), reasons: make(map[string]int),
+	}
 	command := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
@@ -66,7 +73,7 @@ func test(args []string) (*tally, error) {
 	if t.failures > 0 {
 		return t, fmt.Errorf("%d failed", t.failures)
 	}
-	if t.skips > 0 && os.Getenv("AGENTSTATE_NO_SKIP") == "1" {
+	if t.skips > 0 && noSkip {
 		return t, fmt.Errorf("%d skipped, and AGENTSTATE_NO_SKIP is 1", t.skips)
 	}
 	return t, nil
@@ -80,6 +87,7 @@ type tally struct {
 	outputs                 map[string]*strings.Builder // by package and test
 	packages                map[string]*strings.Builder // whole packages, which run side by side, for the log
 	failed                  map[string]int              // failed tests by package
+	reasons                 map[string]int              // skipped tests by why
 }
 
 func (t *tally) read(out io.Reader) error {
@@ -116,7 +124,10 @@ func (t *tally) end(e event) {
 			t.timed = append(t.timed, e)
 		case "skip":
 			t.skips++
-			fmt.Printf("SKIP  %s %s\n%v", e.Package, e.Test, output)
+			t.reasons[reason(output.String())]++
+			if noSkip {
+				fmt.Printf("SKIP  %s %s\n%v", e.Package, e.Test, output)
+			}
 		case "fail":
 			t.failures++
 			t.failed[e.Package]++
@@ -159,6 +170,21 @@ func (t *tally) cutShort(pkg string) {
 	}
 }
 
+// reason finds in the output of a skipped test why it was: the last that it printed, without the line of its source.
+func reason(output string) string {
+	why := "without a reason"
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- ") {
+			why = line
+		}
+	}
+	if source, text, ok := strings.Cut(why, ": "); ok && strings.Contains(source, ".go:") {
+		return text
+	}
+	return why
+}
+
 func add(to map[string]*strings.Builder, name, text string) {
 	if to[name] == nil {
 		to[name] = &strings.Builder{}
@@ -172,6 +198,9 @@ func (t *tally) summarize() {
 	fmt.Println("slowest:")
 	for _, e := range t.timed[:min(10, len(t.timed))] {
 		fmt.Printf("  %5.1fs %s %s\n", e.Elapsed, e.Package, e.Test)
+	}
+	for _, why := range slices.Sorted(maps.Keys(t.reasons)) {
+		fmt.Printf("skipped %d: %s\n", t.reasons[why], why)
 	}
 	line := fmt.Sprintf("%d passed, %d failed, %d skipped\n", t.passes, t.failures, t.skips)
 	fmt.Print(line)

@@ -187,7 +187,7 @@ func startProcess(args []string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Stderr = p.cmd.Stdout
+	p.cmd.Stderr, p.cmd.SysProcAttr = p.cmd.Stdout, withParent()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

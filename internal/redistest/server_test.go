@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +99,33 @@ func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
 	skipWithoutRedis(t, err)
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "no-such-option")
+}
+
+// The test program runs itself once more, as a program that starts a server and ends without any cleanup.
+func TestAServerDoesNotOutliveItsProgram(t *testing.T) {
+	const child = "REDISTEST_CHILD"
+	if os.Getenv(child) != "" {
+		fmt.Println(Start(t).Addr())
+		os.Exit(0)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a process of the end of its parent")
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		Require(t, ErrMissing)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1", "TMPDIR="+t.TempDir())
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	addr := strings.TrimSpace(string(out))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		connection, err := net.Dial("tcp", addr)
+		if assert.Error(c, err) {
+			return
+		}
+		_ = connection.Close()
+	}, stopPatience, 10*time.Millisecond)
 }
 
 // skipWithoutRedis skips a test of what goes wrong where there is no Redis that could do so.
