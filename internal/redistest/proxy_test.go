@@ -20,7 +20,7 @@ func proxied(t *testing.T) (proxy *Proxy, through, straight *redis.Client) {
 	server := Start(t)
 	proxy = NewProxy(t, server.Addr())
 	through = redis.NewClient(&redis.Options{
-		Addr: proxy.Addr(), MaxRetries: -1, ReadTimeout: 200 * time.Millisecond, DisableIdentity: true,
+		Addr: proxy.Addr(), MaxRetries: -1, ReadTimeout: 2 * time.Second, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	t.Cleanup(func() { _ = through.Close() })
