@@ -54,6 +54,7 @@ func (e engine) open(tb testing.TB, changes ...func(*Options)) *Store {
 	opts.Log = slog.New(slog.DiscardHandler)
 	c := e.connect(tb)
 	opts.Connection.Addrs, opts.Connection.Password = c.Addrs, c.Password
+	opts.Connection.Timeout = 30 * time.Second // the embedded Redis is slow under -race on a busy machine
 	for _, change := range changes {
 		change(&opts)
 	}

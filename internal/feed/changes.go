@@ -81,7 +81,7 @@ func (c *changes) run(ctx context.Context, out chan<- Change) error {
 // upToDate tells whether the listener knows what the topic shows: there was no doubt since it last read the thread, and what was
 // announced is what it read.
 func (c *changes) upToDate(v view) bool {
-	return v == c.seen || (v.doubts == c.seen.doubts && v.head == c.head && !c.gone)
+	return v == c.seen || (v.doubts == c.seen.doubts && v.head == c.head)
 }
 
 // next reads the thread, and tells what has happened to it; a Kind of 0 is nothing.

@@ -42,20 +42,29 @@ func (t *topic) check(ctx context.Context) error {
 		return nil // nobody has started to listen yet
 	}
 	state, err := t.threads.Get(ctx, t.threadID, store.Read{})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case err == nil:
+		t.compare(before, state.Head())
+	case errors.Is(err, store.ErrNotFound):
+		t.compare(before, store.Head{})
+	default:
 		return err
 	}
+	return nil
+}
+
+// compare takes in where the thread was found, the zero Head for nowhere, unless something was announced since the view before:
+// then what was found may be older than that, and the next check will do.
+func (t *topic) compare(before view, found store.Head) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.viewLocked() != before {
-		return nil // announcements come
-	}
-	if err != nil {
+	switch {
+	case t.viewLocked() != before:
+	case found == store.Head{}:
 		t.missed()
-	} else {
-		t.found(state.Head())
+	default:
+		t.found(found)
 	}
-	return nil
 }
 
 // found takes in where the thread stands. The caller holds mu.
@@ -64,7 +73,7 @@ func (t *topic) found(head store.Head) {
 	if head == t.head && !t.gone {
 		return
 	}
-	if t.head.Epoch != "" || t.gone {
+	if t.head.Epoch != "" {
 		t.doubts++ // and not where nothing was announced yet: then each listener sees for itself whether it has had that
 	}
 	t.gone, t.head, t.ring = false, head, nil

@@ -125,6 +125,39 @@ func TestCheckFindsWhatRedisHasLost(t *testing.T) {
 	e.gets(2)
 }
 
+func TestCheckIsNotMisledByALateEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, impatient)
+	late := w.remove()
+	w.create()
+	e := w.listen("")
+	w.tell(w.say(), late)
+	e.gets(1)
+	w.settle()
+	w.hub.check(t.Context())
+	w.remove()
+	w.hub.check(t.Context())
+	w.hub.check(t.Context())
+	requireExpired(t, e.ends())
+}
+
+func TestCheckLeavesAloneWhatIsNewer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.listen("")
+	topic := w.topic()
+	older := topic.view()
+	said := w.say()
+	w.tell(said)
+	e.gets(1)
+	newer := topic.view()
+	for _, found := range []store.Head{{}, {Epoch: said.Epoch, Version: 1}} { // as it was read ahead of that
+		topic.compare(older, found)
+		topic.compare(older, found)
+		assert.Equal(t, newer, topic.view())
+	}
+}
+
 func TestCheckIsMadeNowAndThen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(p *pace) { p.check = 5 * time.Millisecond })

@@ -192,6 +192,20 @@ func TestStalledListenerBlocksNobody(t *testing.T) {
 	}
 }
 
+func TestStalledListenerOfAThreadThatIsTrimmed(t *testing.T) {
+	t.Parallel()
+	st := newStore(t, func(o *store.Options) { o.MaxThreadMessages, o.Trim = 10, true })
+	p := testPace
+	p.lastWords = testPace.check // there is no end to wait for
+	w := newWorldOn(t, st, p)
+	w.add(10, 10)
+	e := w.listen(w.cursor(0)) // has these in hand
+	w.add(10, 10)
+	w.tell(w.add(5, 10))
+	e.gets(10)
+	assert.Equal(t, store.Cursor{Epoch: w.now.Epoch, Seq: 15}, requireExpired(t, e.ends()).Oldest)
+}
+
 func TestStalledListenerCanGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

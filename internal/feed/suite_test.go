@@ -69,7 +69,11 @@ func newWorld(tb testing.TB, changes ...func(*pace)) *world {
 	for _, change := range changes {
 		change(&p)
 	}
-	st := newStore(tb)
+	return newWorldOn(tb, newStore(tb), p)
+}
+
+func newWorldOn(tb testing.TB, st *store.Store, p pace) *world {
+	tb.Helper()
 	w := &world{tb: tb, threads: st.For("ann"), air: newAir(), ids: make(map[store.Epoch][]string)}
 	w.tap = st.Events(tb.Context())
 	tb.Cleanup(func() { _ = w.tap.Close() })
