@@ -134,7 +134,7 @@ func (r *Resolver) Present(ctx context.Context, err error) *gqlerror.Error {
 		known = r.internal(ctx, err)
 	}
 	if known.Code == CodeUnavailable {
-		r.Log.WarnContext(ctx, "redis is unavailable", "path", shown.Path.String(), "error", err)
+		r.Log.WarnContext(ctx, "redis is unavailable", "path", shown.Path.String(), "error", known.cause)
 	}
 	shown.Message = known.Message
 	shown.Extensions = map[string]any{"code": known.Code}

@@ -83,9 +83,9 @@ func (t *Threads) listPage(ctx context.Context, l listing, r Range) (*IDPage, er
 	page := &IDPage{IDs: make([]string, len(found.entries)), Cursors: make([]string, len(found.entries))}
 	if l.backward {
 		slices.Reverse(found.entries)
-		page.HasPrev, page.HasNext = found.more, r.Before != ""
+		page.HasPrev, page.HasNext = found.more || r.After != "", r.Before != ""
 	} else {
-		page.HasNext, page.HasPrev = found.more, r.After != ""
+		page.HasNext, page.HasPrev = found.more || r.Before != "", r.After != ""
 	}
 	for i, e := range found.entries {
 		page.IDs[i], page.Cursors[i] = e.id, e.cursor(l.byID)

@@ -87,9 +87,10 @@ func TestRoundTrips(t *testing.T) {
 			mustCreate(t, th, ids[i], numbered(1, 30)...)
 		}
 		state := mustGet(t, th, "t0")
-		threePages := Read{Pages: []PageKey{
+		pages := Read{Pages: []PageKey{
 			MessagesOf(Range{First: 5}, nil), MessagesOf(Range{Last: 5}, nil),
 			MessagesOf(Range{First: 5, After: Cursor{Epoch: state.Epoch, Seq: 10}.String(), Before: Cursor{Epoch: state.Epoch, Seq: 20}.String()}, nil),
+			MessagesOf(Range{Last: 5, Before: Cursor{Epoch: state.Epoch, Seq: 20}.String()}, nil),
 		}}
 		lastOne := Read{Pages: []PageKey{MessagesOf(Range{Last: 1}, nil)}}
 		n := 100
@@ -100,8 +101,8 @@ func TestRoundTrips(t *testing.T) {
 			do              func() error
 		}{
 			{"Create", 1, 0, func() error { n++; _, err := th.Create(t.Context(), fmt.Sprint(n), Create{}, everything); return err }},
-			{"Get with three pages", 1, 0, func() error { _, err := th.Get(t.Context(), "t0", threePages); return err }},
-			{"Get of nothing", 1, 0, func() error { _, _ = th.Get(t.Context(), "none", threePages); return nil }},
+			{"Get with pages of all kinds", 1, 0, func() error { _, err := th.Get(t.Context(), "t0", pages); return err }},
+			{"Get of nothing", 1, 0, func() error { _, _ = th.Get(t.Context(), "none", pages); return nil }},
 			{"GetMany", 1, 15, func() error { _, err := th.GetMany(t.Context(), ids, lastOne); return err }},
 			{"Append with a read", 1, 0, func() error {
 				n++

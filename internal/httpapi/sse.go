@@ -64,17 +64,21 @@ func (t eventStream) serve(
 	defer s.close()
 	defer func() {
 		if v := recover(); v != nil {
-			s.next(t.panics.caught(r, v).response())
+			failure := t.panics.caught(r, v).response()
+			s.start()
+			s.next(failure)
 			s.complete()
 		}
 	}()
-	s.start()
 	if errs != nil {
+		s.start()
 		s.next(exec.DispatchError(ctx, errs))
 		s.complete()
 		return
 	}
+	// This subscribes. The header comes after it: a client that sees its stream open misses nothing from then on.
 	responses, opContext := exec.DispatchOperation(ctx, opCtx)
+	s.start()
 	for resp := responses(opContext); resp != nil; resp = responses(opContext) {
 		s.next(resp)
 	}
@@ -91,6 +95,8 @@ type eventWriter struct {
 	keepAlive time.Duration
 	cancel    context.CancelFunc
 
+	started bool // by the one goroutine that serves the stream
+
 	mu    sync.Mutex // guards what follows and all writing
 	timer *time.Timer
 	done  bool
@@ -100,9 +106,13 @@ func newEventWriter(w http.ResponseWriter, keepAlive, timeout time.Duration, can
 	return &eventWriter{w: w, control: http.NewResponseController(w), timeout: timeout, keepAlive: keepAlive, cancel: cancel}
 }
 
-// start sends the header, so that the client knows at once that its stream is open, and starts the comments. They come from
+// start sends the header, once, so that the client knows that its stream is open, and starts the comments. They come from
 // a timer: a goroutine for each silent stream would cost its stack.
 func (s *eventWriter) start() {
+	if s.started {
+		return
+	}
+	s.started = true
 	header := s.w.Header()
 	header.Set("Content-Type", mediaEvents)
 	header.Set("Cache-Control", "no-store")
