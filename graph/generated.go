@@ -1729,7 +1729,7 @@ type Health {
 
 "How Redis is."
 type RedisHealth {
-  "OK, DEGRADED where there are warnings, or UNAVAILABLE where it does not answer."
+  "OK, DEGRADED where a warning endangers the data of a configured Redis, or UNAVAILABLE where it does not answer."
   status: HealthStatus!
   "What the server talks to."
   mode: RedisMode!

@@ -31,6 +31,12 @@ func (r *Resolver) message(argument string, in *graph.MessageInput) (*store.Mess
 		Type: in.Type, Content: in.Content, Name: in.Name, ToolCallID: in.ToolCallID, Status: in.Status,
 		Metadata: in.Metadata, ResponseMetadata: in.ResponseMetadata,
 	}
+	// An empty object reads like none, and must not make a message that is sent again another one.
+	for _, object := range []*json.RawMessage{&m.Metadata, &m.ResponseMetadata} {
+		if string(*object) == "{}" {
+			*object = nil
+		}
+	}
 	if in.Timestamp != nil {
 		m.Timestamp = *in.Timestamp
 	}

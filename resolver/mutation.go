@@ -8,20 +8,28 @@ import (
 	"agentstate/store"
 )
 
-// payload tells what the store must read for the agentState of a mutation's payload; nil where it is not selected.
-func payload(ctx context.Context) *store.Read {
+// payload tells what the store must read for the agentState of a mutation's payload; nil where it is not selected. The error is
+// that of an argument within the payload: nothing may be written for a request whose answer cannot be given.
+func payload(ctx context.Context) (*store.Read, error) {
 	sel := selected(ctx)
 	if !sel.has("agentState") {
-		return nil
+		return nil, nil //nolint:nilnil // nothing is to be read
 	}
-	read := sel.under("agentState").read()
-	return &read
+	state := sel.under("agentState")
+	if err := state.checkPages(); err != nil {
+		return nil, err
+	}
+	read := state.read()
+	return &read, nil
 }
 
 // createAgentState makes a thread. One round trip.
 func (r *Resolver) createAgentState(ctx context.Context, in graph.CreateAgentStateInput) (*graph.CreateAgentStatePayload, error) {
 	threadID, create, err := r.create(in)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := payload(ctx); err != nil {
 		return nil, err
 	}
 	state, err := r.threads(ctx).Create(ctx, threadID, create, selected(ctx).under("agentState").read())
@@ -36,7 +44,11 @@ func (r *Resolver) change(ctx context.Context, threadID string, u store.Update) 
 	if err := firstError(checkID("input.threadId", threadID), checkExpected(u.ExpectedVersion)); err != nil {
 		return nil, err
 	}
-	state, err := r.threads(ctx).Update(ctx, threadID, u, payload(ctx))
+	read, err := payload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.threads(ctx).Update(ctx, threadID, u, read)
 	return state, about(err, threadID)
 }
 
@@ -45,7 +57,11 @@ func (r *Resolver) appendMessages(ctx context.Context, threadID string, a store.
 	if err := firstError(checkID("input.threadId", threadID), checkExpected(a.ExpectedVersion)); err != nil {
 		return nil, err
 	}
-	appended, err := r.threads(ctx).Append(ctx, threadID, a, payload(ctx))
+	read, err := payload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	appended, err := r.threads(ctx).Append(ctx, threadID, a, read)
 	return appended, about(err, threadID)
 }
 

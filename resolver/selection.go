@@ -70,6 +70,28 @@ func (s selection) read() store.Read {
 	return r
 }
 
+// checkPages gives the first error of the arguments of the message pages in a selection on AgentState.
+func (s selection) checkPages() error {
+	for _, f := range s.fields {
+		if f.Name != "messages" {
+			continue
+		}
+		key, err := pageOf(selectionOf(s.op, f), f.ArgumentMap(s.op.Variables))
+		if err != nil {
+			return err
+		}
+		for argument, cursor := range map[string]string{"after": key.After, "before": key.Before} {
+			if cursor == "" {
+				continue
+			}
+			if _, err := store.ParseCursor(cursor); err != nil {
+				return about(&store.BadCursorError{Argument: argument}, "")
+			}
+		}
+	}
+	return nil
+}
+
 // pageOf is messagesKey for the arguments of a field that is not being resolved yet.
 func pageOf(sel selection, args map[string]any) (store.PageKey, error) {
 	var first, last *int

@@ -19,7 +19,7 @@ var seedFlag = flag.Uint64("feed.seed", 0, "the one seed for TestWhateverHappens
 // connections end, while listeners come and go, quick and slow. Each must get every message behind its cursor once, in order.
 func TestWhateverHappens(t *testing.T) {
 	t.Parallel()
-	seeds := make([]uint64, 40)
+	seeds := make([]uint64, 25)
 	for i := range seeds {
 		seeds[i] = rand.Uint64()
 	}

@@ -167,7 +167,7 @@ func TestRingHoldsTheLastOnes(t *testing.T) {
 	w := newWorld(t)
 	topic := newTopic(w)
 	var held []*store.Message
-	for seq := 1; seq <= 2*ringSize+5; seq++ {
+	for seq := 1; seq <= ringSize+20; seq++ {
 		topic.apply(w.say())
 		next := topic.look(store.Cursor{Epoch: w.now.Epoch, Seq: max(seq-ringSize, 0)}).next
 		assert.Len(t, next, min(seq, ringSize))
