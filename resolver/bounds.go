@@ -10,7 +10,7 @@ import (
 // The bounds that are not configurable.
 const (
 	maxIDBytes       = 255
-	maxPatternBytes  = 1024
+	maxPatternBytes  = 255
 	maxPageSize      = 1000
 	defaultPageSize  = 50
 	maxTTLSeconds    = 365 * 24 * 60 * 60

@@ -171,11 +171,6 @@ func filterOf(in *graph.AgentStateFilter) (store.Filter, error) {
 		}
 		f.ThreadIDPattern = *in.ThreadIDPattern
 	}
-	if in.LastUpdatedAfter != nil {
-		f.UpdatedAfter = *in.LastUpdatedAfter
-	}
-	if in.LastUpdatedBefore != nil {
-		f.UpdatedBefore = *in.LastUpdatedBefore
-	}
+	f.UpdatedAfter, f.UpdatedBefore = in.LastUpdatedAfter, in.LastUpdatedBefore
 	return f, nil
 }

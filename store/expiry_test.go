@@ -1,10 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -23,7 +27,7 @@ func inOneBucket(owner, prefix string, n int) []string {
 // shows asserts that exactly these threads are in every list and count, in both orders.
 func shows(t *testing.T, th *Threads, ids []string) {
 	t.Helper()
-	// By the index by id, by a search, and without a pattern: that comes last, since to count so clears what has expired.
+	// By the index by id, by a search, and without a pattern.
 	for _, pattern := range []string{"t*", "*0*", ""} {
 		page, err := th.List(t.Context(), Filter{ThreadIDPattern: pattern}, Range{First: 1000})
 		require.NoError(t, err)
@@ -37,7 +41,7 @@ func shows(t *testing.T, th *Threads, ids []string) {
 		count, err := th.Count(t.Context(), Filter{ThreadIDPattern: pattern})
 		require.NoError(t, err)
 		assert.Equal(t, len(ids), count, "Count %q", pattern)
-		count, err = th.Count(t.Context(), Filter{ThreadIDPattern: pattern, UpdatedAfter: time.UnixMicro(1)})
+		count, err = th.Count(t.Context(), Filter{ThreadIDPattern: pattern, UpdatedAfter: new(time.UnixMicro(1))})
 		require.NoError(t, err)
 		assert.Equal(t, len(ids), count, "Count %q by time", pattern)
 		count, err = th.CountIDs(t.Context(), pattern)
@@ -86,7 +90,7 @@ func TestAnExpiredThreadIsInNoAnswer(t *testing.T) {
 	})
 }
 
-// A few expired threads are left out of a list; where there are many in a bucket, they are cleared away first. Both sides of
+// A few expired threads are left out of a list; where there are many in a bucket, it is asked about each. Both sides of
 // that edge, with threads that live among them.
 func TestManyExpiredThreadsInOneBucket(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
@@ -118,21 +122,69 @@ func TestManyExpiredThreadsInOneBucket(t *testing.T) {
 	})
 }
 
-func TestCountClearsWhatHasExpired(t *testing.T) {
+// Whatever has expired and is not cleared away yet, however much of it, is left out at the cost of a second round trip.
+func TestExpiredThreadsCostOneRoundTrip(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		s := e.open(t)
 		th := s.For("ann")
-		mustCreate(t, th, "stays", say("a", "x"))
-		keys := allKeys(t, s)
-		mustCreate(t, th, "goes", say("a", "x"))
-		lapse(t, th, "goes")
-		events := listen(t, th, "goes")
-		count, err := th.Count(t.Context(), Filter{})
+		const expired, living = 20_000, 40
+		gone, ids := make([]entry, expired), make([]string, expired)
+		for i := range gone {
+			ids[i] = fmt.Sprintf("gone%05d", i)
+			gone[i] = entry{id: ids[i], score: int64(1 + i)} // behind all others in the list
+		}
+		plant(t, th, gone)
+		lapse(t, th, ids...)
+		for i := range living {
+			mustCreate(t, th, fmt.Sprintf("lives%02d", i))
+		}
+		counter := watch(s)
+		_, err := th.Count(t.Context(), Filter{})
+		require.NoError(t, err) // the script is known from here on
+		for name, c := range map[string]struct {
+			trips int
+			count func() (int, error)
+		}{
+			"Count": {2, func() (int, error) { return th.Count(t.Context(), Filter{}) }},
+			"Count of new ones": {2, func() (int, error) {
+				return th.Count(t.Context(), Filter{UpdatedAfter: new(time.UnixMicro(expired / 2))})
+			}},
+			"Count of the oldest": {2, func() (int, error) {
+				return th.Count(t.Context(), Filter{UpdatedBefore: new(time.UnixMicro(expired / 2))})
+			}},
+			"Count by a prefix": {2, func() (int, error) { return th.CountIDs(t.Context(), "lives*") }},
+			"Recent":            {2, func() (int, error) { ids, err := th.Recent(t.Context(), living/2); return len(ids), err }},
+			"List of the ones by a prefix": {2, func() (int, error) {
+				return listed(th.List(t.Context(), Filter{ThreadIDPattern: "lives*"}, Range{First: 1000}))
+			}},
+			"IDs": {2, func() (int, error) { return listed(th.IDs(t.Context(), "lives*", Range{First: 1000})) }},
+		} {
+			var n int
+			sent := counter.of(func() { n, err = c.count() })
+			require.NoError(t, err)
+			want := living
+			switch name {
+			case "Count of the oldest":
+				want = 0
+			case "Recent":
+				want = living / 2
+			}
+			assert.Equal(t, want, n, name)
+			assert.LessOrEqual(t, len(sent), c.trips, name)
+			assert.Empty(t, sends(sent, "eval"), name)
+			assert.Empty(t, sends(sent, "unlink"), "a query clears nothing away")
+		}
+		page, err := th.List(t.Context(), Filter{}, Range{Last: 10})
 		require.NoError(t, err)
-		assert.Equal(t, 1, count)
-		assert.Equal(t, string(Expired), string(next(t, events).Kind))
-		assert.Equal(t, keys, allKeys(t, s))
+		assert.Len(t, page.IDs, 10, "behind everything that has expired")
 	})
+}
+
+func listed(page *IDPage, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	return len(page.IDs), nil
 }
 
 func TestTheSweeperClearsAndTells(t *testing.T) {
@@ -188,9 +240,55 @@ func TestSweepKeepsAThreadThatLives(t *testing.T) {
 		status, _, err := s.run(t.Context(), th.deletion("one", "", "expired"), nil)
 		require.NoError(t, err)
 		assert.Equal(t, "KEPT", status)
+		// An index that says otherwise is mended, or the sweeper would ask for the same threads forever.
+		keys := th.keysOf("one")
+		require.NoError(t, s.rdb.ZAdd(t.Context(), keys.expires, redis.Z{Score: 1, Member: "one"}).Err())
+		require.NoError(t, s.sweep(t.Context(), time.Now(), []place{{"ann", keys.bucket}}))
+		score, err := s.rdb.ZScore(t.Context(), keys.expires, "one").Result()
+		require.NoError(t, err)
+		assert.Equal(t, mustGet(t, th, "one").ExpiresAt.UnixMicro(), int64(score))
 		status, _, err = s.run(t.Context(), th.deletion("none", "", "expired"), nil)
 		require.NoError(t, err)
 		assert.Equal(t, "NOT_FOUND", status)
 		assert.Equal(t, 1, mustGet(t, th, "one").Seq)
+	})
+}
+
+// Redis writes a round score as 1e+15, which not every Lua reads.
+func TestARoundTimeOfExpiry(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		th := s.For("ann")
+		mustCreate(t, th, "one", say("a", "x"))
+		lapse(t, th, "one")
+		keys := th.keysOf("one")
+		require.NoError(t, s.rdb.ZAdd(t.Context(), keys.expires, redis.Z{Score: 1e15, Member: "one"}).Err())
+		require.NoError(t, s.rdb.ZAdd(t.Context(), keys.updated, redis.Z{Score: 1.7e15, Member: "one"}).Err())
+		count, err := th.Count(t.Context(), Filter{UpdatedAfter: new(time.UnixMicro(17e14 - 1)), UpdatedBefore: new(time.UnixMicro(17e14 + 1))})
+		require.NoError(t, err)
+		assert.Zero(t, count)
+		require.NoError(t, s.sweeper.tick(t.Context(), s))
+		assert.Empty(t, allKeys(t, s))
+	})
+}
+
+// While clearing away fails the log says so once, and once that it works again.
+func TestTheSweeperComplainsOnce(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		var log bytes.Buffer
+		s := e.open(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		broken := s.keys.owners(3)
+		for range 2 {
+			require.NoError(t, s.rdb.Set(t.Context(), broken, "no set", 0).Err())
+			for range 3 {
+				s.sweeper.attempt(t.Context(), s, time.Minute)
+			}
+			require.NoError(t, s.rdb.Del(t.Context(), broken).Err())
+			for range 3 {
+				s.sweeper.attempt(t.Context(), s, time.Minute)
+			}
+		}
+		assert.Equal(t, 2, strings.Count(log.String(), "level=WARN"), log.String())
+		assert.Equal(t, 2, strings.Count(log.String(), "level=INFO"), log.String())
 	})
 }

@@ -1,67 +1,81 @@
 package store
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// MatchGlob tells whether text matches a glob as Redis takes it in KEYS and SCAN: `*` is any run of characters, `?` one character,
-// `[abc]`, `[a-z]` and `[^a]` one character of a choice, and a backslash takes the next character as it is. Unlike in Redis,
-// which compares bytes, a character is a Unicode one. The time is bounded by the product of both lengths: a `*` is only ever
-// reconsidered at the last place where one stood. https://redis.io/docs/latest/commands/keys/
-func MatchGlob(pattern, text string) bool {
-	p, t := 0, 0
-	starP, starT := -1, 0
-	for t < len(text) {
-		if p < len(pattern) && pattern[p] == '*' {
-			starP, starT = p, t
-			p++
-			continue
-		}
-		if p < len(pattern) {
-			_, size := utf8.DecodeRuneInString(text[t:])
-			if next, ok := matchOne(pattern, p, text[t:t+size]); ok {
-				p, t = next, t+size
-				continue
-			}
-		}
-		if starP < 0 {
-			return false
-		}
-		_, size := utf8.DecodeRuneInString(text[starT:])
-		starT += size
-		p, t = starP+1, starT
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+// glob is a pattern as Redis takes it in KEYS and SCAN: `*` is any run of characters, `?` one character, `[abc]`, `[a-z]` and
+// `[^a]` one character of a choice, and a backslash takes the next character as it is. Unlike in Redis, which compares bytes, a
+// character is a Unicode one. https://redis.io/docs/latest/commands/keys/
+type glob struct {
+	elements []globElement
+	// prefix is what everything that matches starts with; exact says that nothing else matches.
+	prefix string
+	exact  bool
 }
 
-// matchOne matches the element of the pattern at p, which is no star, with one character; next is where the following
-// element starts.
-func matchOne(pattern string, p int, character string) (next int, ok bool) {
+// globElement matches one character, or for a star any run of them.
+type globElement struct {
+	kind globKind
+	// literal is the character of a literal, in its bytes.
+	literal string
+	// ranges are the characters of a choice: sorted, and none touches another. negated takes all others.
+	ranges  []runeRange
+	negated bool
+}
+
+type globKind int
+
+const (
+	literalGlob globKind = iota
+	anyGlob
+	choiceGlob
+	starGlob
+)
+
+// runeRange holds both its ends.
+type runeRange struct{ low, high rune }
+
+// compileGlob takes a pattern apart. Every text is a pattern.
+func compileGlob(pattern string) glob {
+	var g glob
+	for p := 0; p < len(pattern); {
+		var e globElement
+		e, p = nextElement(pattern, p)
+		g.elements = append(g.elements, e)
+	}
+	g.prefix, g.exact = g.literalPrefix()
+	return g
+}
+
+// nextElement reads the element at p; next is where the following one starts.
+func nextElement(pattern string, p int) (e globElement, next int) {
 	switch pattern[p] {
+	case '*':
+		return globElement{kind: starGlob}, p + 1
 	case '?':
-		_, size := utf8.DecodeRuneInString(pattern[p:])
-		return p + size, true
+		return globElement{kind: anyGlob}, p + 1
 	case '[':
-		r, _ := utf8.DecodeRuneInString(character)
-		return matchChoice(pattern, p+1, r)
+		return readChoice(pattern, p+1)
 	case '\\':
 		if p+1 < len(pattern) {
 			p++
 		}
 	}
 	_, size := utf8.DecodeRuneInString(pattern[p:])
-	return p + size, pattern[p:p+size] == character
+	return globElement{literal: pattern[p : p+size]}, p + size
 }
 
-// matchChoice matches a choice whose bracket opened ahead of p. Like in Redis a choice that is not closed ends with the
-// pattern, the ends of a range may stand in either order, and a character behind a backslash starts none.
-func matchChoice(pattern string, p int, r rune) (next int, ok bool) {
-	negated := p < len(pattern) && pattern[p] == '^'
-	if negated {
+// readChoice reads a choice whose bracket opened ahead of p. Like in Redis a choice that is not closed ends with the pattern,
+// the ends of a range may stand in either order, and a character behind a backslash starts none.
+func readChoice(pattern string, p int) (e globElement, next int) {
+	e.kind = choiceGlob
+	if e.negated = p < len(pattern) && pattern[p] == '^'; e.negated {
 		p++
 	}
-	found := false
 	for p < len(pattern) && pattern[p] != ']' {
 		escaped := pattern[p] == '\\' && p+1 < len(pattern)
 		if escaped {
@@ -74,28 +88,85 @@ func matchChoice(pattern string, p int, r rune) (next int, ok bool) {
 			high, size = utf8.DecodeRuneInString(pattern[p+1:])
 			p += 1 + size
 		}
-		if r >= min(low, high) && r <= max(low, high) {
-			found = true
-		}
+		e.ranges = append(e.ranges, runeRange{min(low, high), max(low, high)})
 	}
-	return min(p+1, len(pattern)), found != negated
+	e.ranges = merged(e.ranges)
+	return e, min(p+1, len(pattern))
 }
 
-// globPrefix gives the text that everything that matches the pattern starts with, and whether that is all of the pattern.
-func globPrefix(pattern string) (prefix string, exact bool) {
-	var literal strings.Builder
-	for i := 0; i < len(pattern); i++ {
-		switch c := pattern[i]; c {
-		case '*', '?', '[':
-			return literal.String(), false
-		case '\\':
-			if i+1 < len(pattern) {
-				i++
-			}
-			literal.WriteByte(pattern[i])
-		default:
-			literal.WriteByte(c)
+// merged sorts ranges and makes one of those that touch.
+func merged(ranges []runeRange) []runeRange {
+	slices.SortFunc(ranges, func(a, b runeRange) int { return cmp.Compare(a.low, b.low) })
+	kept := ranges[:0]
+	for _, r := range ranges {
+		if n := len(kept); n > 0 && r.low <= kept[n-1].high+1 {
+			kept[n-1].high = max(kept[n-1].high, r.high)
+		} else {
+			kept = append(kept, r)
 		}
 	}
-	return literal.String(), true
+	return kept
+}
+
+// literalPrefix gives the text of the literals that the pattern starts with, and whether that is all of it.
+func (g glob) literalPrefix() (prefix string, exact bool) {
+	var text strings.Builder
+	for _, e := range g.elements {
+		if e.kind != literalGlob {
+			return text.String(), false
+		}
+		text.WriteString(e.literal)
+	}
+	return text.String(), true
+}
+
+// match tells whether the pattern matches all of a text. The time is bounded by the product of both lengths: a star is only
+// ever reconsidered at the last place where one stood.
+func (g glob) match(text string) bool {
+	e, t := 0, 0
+	starE, starT := -1, 0
+	for t < len(text) {
+		if e < len(g.elements) {
+			if g.elements[e].kind == starGlob {
+				starE, starT = e, t
+				e++
+				continue
+			}
+			if size := g.elements[e].matchOne(text[t:]); size > 0 {
+				e, t = e+1, t+size
+				continue
+			}
+		}
+		if starE < 0 {
+			return false
+		}
+		_, size := utf8.DecodeRuneInString(text[starT:])
+		starT += size
+		e, t = starE+1, starT
+	}
+	return !slices.ContainsFunc(g.elements[e:], func(e globElement) bool { return e.kind != starGlob })
+}
+
+// matchOne matches an element that is no star with the first character of a text, and gives that one's size in bytes; 0 where
+// it does not match.
+func (e globElement) matchOne(text string) int {
+	r, size := utf8.DecodeRuneInString(text)
+	if e.kind == literalGlob && text[:size] != e.literal || e.kind == choiceGlob && e.has(r) == e.negated {
+		return 0
+	}
+	return size
+}
+
+// has tells whether a choice names a character.
+func (e globElement) has(r rune) bool {
+	_, found := slices.BinarySearchFunc(e.ranges, r, func(at runeRange, r rune) int {
+		switch {
+		case at.high < r:
+			return -1
+		case at.low > r:
+			return 1
+		}
+		return 0
+	})
+	return found
 }

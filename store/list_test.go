@@ -225,17 +225,18 @@ func TestListFilters(t *testing.T) {
 		plant(t, th, entries)
 		at := func(i int) time.Time { return base.Add(time.Duration(i) * time.Microsecond) }
 		for name, f := range map[string]Filter{
-			"none": {}, "after": {UpdatedAfter: at(9)}, "before": {UpdatedBefore: at(9)}, "between": {UpdatedAfter: at(3), UpdatedBefore: at(20)},
-			"empty": {UpdatedAfter: at(5), UpdatedBefore: at(6)}, "crossed": {UpdatedAfter: at(9), UpdatedBefore: at(3)},
-			"finer than a microsecond": {UpdatedAfter: at(3).Add(500), UpdatedBefore: at(20).Add(500)},
+			"none": {}, "after": {UpdatedAfter: new(at(9))}, "before": {UpdatedBefore: new(at(9))}, "between": {UpdatedAfter: new(at(3)), UpdatedBefore: new(at(20))},
+			"empty": {UpdatedAfter: new(at(5)), UpdatedBefore: new(at(6))}, "the start of time": {UpdatedAfter: new(time.Time{}), UpdatedBefore: new(at(4))}, "before all time": {UpdatedBefore: new(time.Time{})},
+			"crossed":                  {UpdatedAfter: new(at(9)), UpdatedBefore: new(at(3))},
+			"finer than a microsecond": {UpdatedAfter: new(at(3).Add(500)), UpdatedBefore: new(at(20).Add(500))},
 			"prefix":                   {ThreadIDPattern: "chat:*"}, "prefix and more": {ThreadIDPattern: "chat:*0?"}, "exact": {ThreadIDPattern: "task:04"},
 			"no prefix": {ThreadIDPattern: "*1?"}, "choice": {ThreadIDPattern: "[ct]???:0[0-5]"}, "nothing": {ThreadIDPattern: "chat:x*"},
-			"prefix, after": {ThreadIDPattern: "chat:*", UpdatedAfter: at(9)}, "no prefix, between": {ThreadIDPattern: "*:?[05]", UpdatedAfter: at(3), UpdatedBefore: at(20)},
+			"prefix, after": {ThreadIDPattern: "chat:*", UpdatedAfter: new(at(9))}, "no prefix, between": {ThreadIDPattern: "*:?[05]", UpdatedAfter: new(at(3)), UpdatedBefore: new(at(20))},
 		} {
 			var matching []entry
 			for i, e := range entries {
-				if f.ThreadIDPattern != "" && !MatchGlob(f.ThreadIDPattern, e.id) ||
-					!f.UpdatedAfter.IsZero() && !at(i).After(f.UpdatedAfter) || !f.UpdatedBefore.IsZero() && !at(i).Before(f.UpdatedBefore) {
+				if f.ThreadIDPattern != "" && !matchGlob(f.ThreadIDPattern, e.id) ||
+					f.UpdatedAfter != nil && !at(i).After(*f.UpdatedAfter) || f.UpdatedBefore != nil && !at(i).Before(*f.UpdatedBefore) {
 					continue
 				}
 				matching = append(matching, e)
@@ -248,7 +249,7 @@ func TestListFilters(t *testing.T) {
 					list := func(r Range) (*IDPage, error) { return th.List(t.Context(), f, r) }
 					assert.Equal(t, inOrder(matching, false), walk(t, list, size, backward, func() {}), "%s, size %d", name, size)
 				}
-				if f.UpdatedAfter.IsZero() && f.UpdatedBefore.IsZero() {
+				if f.UpdatedAfter == nil && f.UpdatedBefore == nil {
 					byID := func(r Range) (*IDPage, error) { return th.IDs(t.Context(), f.ThreadIDPattern, r) }
 					assert.Equal(t, inOrder(matching, true), walk(t, byID, size, false, func() {}), "%s by id, size %d", name, size)
 				}

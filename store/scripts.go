@@ -29,6 +29,9 @@ var luaExtend string
 //go:embed scripts/message.lua
 var luaMessage string
 
+//go:embed scripts/count.lua
+var luaCount string
+
 // script is a Lua script with the name that Redis gives it.
 type script struct {
 	source, sha string
@@ -47,6 +50,7 @@ var (
 	deleteScript  = newScript(luaDelete, true)
 	extendScript  = newScript(luaExtend, true)
 	messageScript = newScript(luaMessage, false)
+	countScript   = newScript(luaCount, false)
 )
 
 // scriptCmd is the run of a script. One that writes is never sent a second time: go-redis' default is to repeat a command whose
@@ -113,9 +117,9 @@ func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (st
 	return "", nil, errReply
 }
 
-// runAll runs scripts on any number of threads in one round trip, each atomic by itself, and calls each with the status of
+// runAll runs any number of scripts in one round trip, each atomic by itself, and calls each with the status and the reply of
 // every one in turn. Where Redis has not seen the script before it takes two.
-func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, status string)) error {
+func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, status string, r reply)) error {
 	todo := make([]int, len(calls))
 	for i := range calls {
 		todo[i] = i
@@ -139,11 +143,11 @@ func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, statu
 			if cmds[j].Err() != nil {
 				return translate(cmds[j].Err())
 			}
-			status, _, err := parseReply(cmds[j].Val())
+			status, r, err := parseReply(cmds[j].Val())
 			if err != nil {
 				return err
 			}
-			each(i, status)
+			each(i, status, r)
 		}
 		if len(again) == 0 {
 			return nil

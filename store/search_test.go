@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ func TestSearchesInAHaystack(t *testing.T) {
 		testSearchBackward(t, th, needles)
 		testSearchForNothing(t, th)
 		testPrefixIsLookedUp(t, th, watch(s))
+		testCountsAreBounded(t, s)
 	})
 }
 
@@ -72,7 +74,7 @@ func testSearchBeyondItsBudget(t *testing.T, th *Threads, pattern string, needle
 	count, err := th.CountIDs(t.Context(), pattern)
 	require.NoError(t, err)
 	assert.Equal(t, len(needles), count)
-	count, err = th.Count(t.Context(), Filter{ThreadIDPattern: pattern, UpdatedBefore: time.UnixMicro(5001)})
+	count, err = th.Count(t.Context(), Filter{ThreadIDPattern: pattern, UpdatedBefore: new(time.UnixMicro(5001))})
 	require.NoError(t, err)
 	assert.Equal(t, 2, count)
 }
@@ -114,7 +116,7 @@ func testPrefixIsLookedUp(t *testing.T, th *Threads, counter *trips) {
 			require.NoError(t, err)
 			assert.Len(t, page.IDs, c.want, c.pattern)
 			for _, id := range page.IDs {
-				assert.True(t, MatchGlob(c.pattern, id), id)
+				assert.True(t, matchGlob(c.pattern, id), id)
 			}
 		})
 		assert.LessOrEqual(t, len(sent), 2, c.pattern)
@@ -165,8 +167,38 @@ func TestPrefixesOfPatterns(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"abc": "abc", "abc*": "abc", "*": "", "a?c": "a", "a[bc]": "a", `a\*c*`: "a*c", `\[x`: "[x", `é*`: "é", `\é*`: "é", `end\`: `end\`, "": "",
 	} {
-		prefix, exact := globPrefix(pattern)
-		assert.Equal(t, want, prefix, pattern)
-		assert.Equal(t, !strings.ContainsAny(strings.NewReplacer(`\*`, "", `\[`, "").Replace(pattern), "*?["), exact, pattern)
+		g := compileGlob(pattern)
+		assert.Equal(t, want, g.prefix, pattern)
+		assert.Equal(t, !strings.ContainsAny(strings.NewReplacer(`\*`, "", `\[`, "").Replace(pattern), "*?["), g.exact, pattern)
 	}
+}
+
+// A count by a pattern says where it would have to look at too much, and does not give a number that is not true.
+func testCountsAreBounded(t *testing.T, s *Store) {
+	t.Helper()
+	th := twin(t, s, func(o *Options) { o.MaxCountedIDs = 20_000 }).For("ann")
+	_, err := th.CountIDs(t.Context(), "*needle")
+	var limit *LimitError
+	require.ErrorAs(t, err, &limit)
+	assert.Equal(t, [2]int{20_000, 20_001}, [2]int{limit.Limit, limit.Actual})
+	for pattern, want := range map[string]int{"id:1*e": 4, "*": 25_000, "id:0[0-9]*": 10_000} {
+		n, err := th.CountIDs(t.Context(), pattern)
+		require.NoError(t, err, pattern)
+		assert.Equal(t, want, n, pattern)
+	}
+}
+
+// To match many ids with a long pattern takes time, which nobody waits for any more when the request has ended.
+func TestAnEndedSearchStops(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := listing{byID: true}
+	entries := make([]entry, 3*searchChunk)
+	for i := range entries {
+		entries[i].id = fmt.Sprintf("%05d", i)
+	}
+	s := searching{listing: l, streams: []*stream{{buf: entries, done: true}}}
+	_, err := s.merge(ctx, 0, 0)
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -56,6 +56,8 @@ type Options struct {
 	MaxPlanBytes, MaxToolCallsBytes int
 	// InlineBytes is the size up to which a message travels inside its announcement.
 	InlineBytes int
+	// MaxCountedIDs is among how many threads those that match a pattern are counted.
+	MaxCountedIDs int
 	// SweepInterval is how often what expired threads leave in the indexes is cleared away.
 	SweepInterval time.Duration
 	// Log hears of trouble in the background; nil for slog.Default.
@@ -73,6 +75,7 @@ func DefaultOptions() Options {
 		MaxPlanBytes:      256 << 10,
 		MaxToolCallsBytes: 1 << 20,
 		InlineBytes:       8 << 10,
+		MaxCountedIDs:     1_000_000,
 		SweepInterval:     time.Second,
 		NewEpoch:          randomEpoch,
 		Connection:        Connection{MaxConnections: 64, ConnectTimeout: 5 * time.Second, Timeout: 5 * time.Second},

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -31,18 +32,19 @@ func (t *Threads) Cleanup(ctx context.Context, age time.Duration, dryRun bool, i
 	if err != nil {
 		return nil, translate(err)
 	}
-	all := make([]int, len(buckets))
-	for b := range all {
-		all[b] = b
-	}
 	if !dryRun {
-		if err := t.sweep(ctx, all); err != nil {
+		all := make([]place, len(buckets))
+		for b := range all {
+			all[b] = place{t.owner, b}
+		}
+		if err := t.store.sweep(ctx, now, all); err != nil {
 			return nil, err
 		}
 	}
 	cleaned := &Cleaned{}
-	cutoff := now.Add(-age).UnixMicro()
-	l := listing{index: t.store.keys.updated, high: scoreBefore(time.UnixMicro(cutoff))}
+	before := now.Add(-age).Truncate(time.Microsecond)
+	cutoff := before.UnixMicro()
+	l := listing{index: t.store.keys.updated, high: scoreBefore(&before)}
 	for {
 		l.backward = true // oldest first, so that what was removed need not be passed over again
 		f, err := t.search(ctx, l, sweepStep, 0)
@@ -61,7 +63,7 @@ func (t *Threads) Cleanup(ctx context.Context, age time.Duration, dryRun bool, i
 
 // cleanupStep removes some threads unless they were updated since the cutoff.
 func (t *Threads) cleanupStep(ctx context.Context, entries []entry, cutoff int64, dryRun bool, ids int, cleaned *Cleaned) error {
-	count := func(i int, status string) {
+	count := func(i int, status string, _ reply) {
 		if status != "OK" {
 			return
 		}
@@ -71,7 +73,7 @@ func (t *Threads) cleanupStep(ctx context.Context, entries []entry, cutoff int64
 	}
 	if dryRun {
 		for i := range entries {
-			count(i, "OK")
+			count(i, "OK", nil)
 		}
 		return nil
 	}
@@ -82,18 +84,21 @@ func (t *Threads) cleanupStep(ctx context.Context, entries []entry, cutoff int64
 	return t.store.runAll(ctx, calls, count)
 }
 
-// sweep clears away what expired threads of the owner have left in some buckets, and tells their listeners.
-func (t *Threads) sweep(ctx context.Context, in []int) error {
-	for {
-		now, err := t.store.rdb.Time(ctx).Result()
-		if err != nil {
-			return translate(err)
-		}
+// place is an owner's part of a bucket.
+type place struct {
+	owner  string
+	bucket int
+}
+
+// sweep clears away what threads whose expiry was no later than now have left in some places, and tells their listeners. One
+// round trip to find them, and two more for each 100 of them in a place.
+func (s *Store) sweep(ctx context.Context, now time.Time, in []place) error {
+	due := &redis.ZRangeBy{Min: "-inf", Max: formatScore(now.UnixMicro()), Count: sweepStep}
+	for len(in) > 0 {
 		cmds := make([]*redis.StringSliceCmd, len(in))
-		_, err = t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			by := &redis.ZRangeBy{Min: "-inf", Max: formatScore(now.UnixMicro()), Count: sweepStep}
-			for i, b := range in {
-				cmds[i] = pipe.ZRangeByScore(ctx, t.store.keys.expires(b, t.owner), by)
+		_, err := s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, p := range in {
+				cmds[i] = pipe.ZRangeByScore(ctx, s.keys.expires(p.bucket, p.owner), due)
 			}
 			return nil
 		})
@@ -101,25 +106,23 @@ func (t *Threads) sweep(ctx context.Context, in []int) error {
 			return translate(err)
 		}
 		var calls []call
-		var unfinished []int
+		var unfinished []place
 		for i, cmd := range cmds {
 			for _, id := range cmd.Val() {
-				calls = append(calls, t.deletion(id, "", "expired"))
+				calls = append(calls, s.For(in[i].owner).deletion(id, "", "expired"))
 			}
 			if len(cmd.Val()) == sweepStep {
 				unfinished = append(unfinished, in[i])
 			}
 		}
-		if len(calls) == 0 {
-			return nil
+		for some := range slices.Chunk(calls, sweepStep*len(buckets)) {
+			if err := s.runAll(ctx, some, func(int, string, reply) {}); err != nil {
+				return err
+			}
 		}
-		if err := t.store.runAll(ctx, calls, func(int, string) {}); err != nil {
-			return err
-		}
-		if in = unfinished; len(in) == 0 {
-			return nil
-		}
+		in = unfinished
 	}
+	return nil
 }
 
 // sweeper clears away, now and then, what expired threads of all owners have left in the indexes. Answers do not depend on
@@ -128,6 +131,7 @@ type sweeper struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	cursors []uint64
+	failing bool
 }
 
 // startSweeper starts the sweeper's goroutine, which ends with stop.
@@ -149,18 +153,32 @@ func (w *sweeper) run(ctx context.Context, s *Store, every time.Duration) {
 			return
 		case <-time.After(pause):
 		}
-		tick, cancel := context.WithTimeout(ctx, max(every, time.Minute))
-		if err := w.tick(tick, s); err != nil && ctx.Err() == nil {
-			s.opts.Log.Warn("sweeping expired threads failed; the next tick tries again", "error", err)
-		}
-		cancel()
+		w.attempt(ctx, s, max(every, time.Minute))
 	}
 }
 
-// tick looks at some owners of every bucket: two round trips where nothing has expired and owners are few.
+// attempt ticks once, in so much time at most, and logs where that fails and did not before, or works again.
+func (w *sweeper) attempt(ctx context.Context, s *Store, most time.Duration) {
+	tick, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err := w.tick(tick, s)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil && !w.failing:
+		s.opts.Log.Warn("clearing away expired threads fails, and is tried again until it works; no answer depends on it", "error", err)
+	case err == nil && w.failing:
+		s.opts.Log.Info("clearing away expired threads works again")
+	}
+	w.failing = err != nil
+}
+
+// tick looks at some owners of every bucket: two round trips where nothing has expired.
 func (w *sweeper) tick(ctx context.Context, s *Store) error {
 	cmds := make([]*redis.ScanCmd, len(buckets))
+	var clock *redis.TimeCmd
 	_, err := s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		clock = pipe.Time(ctx)
 		for b := range buckets {
 			cmds[b] = pipe.SScan(ctx, s.keys.owners(b), w.cursors[b], "", ownersStep)
 		}
@@ -169,20 +187,15 @@ func (w *sweeper) tick(ctx context.Context, s *Store) error {
 	if err != nil {
 		return translate(err)
 	}
-	byOwner := make(map[string][]int)
+	var places []place
 	for b, cmd := range cmds {
-		owners, cursor := cmd.Val()
-		w.cursors[b] = cursor
+		var owners []string
+		owners, w.cursors[b] = cmd.Val()
 		for _, owner := range owners {
-			byOwner[owner] = append(byOwner[owner], b)
+			places = append(places, place{owner, b})
 		}
 	}
-	for owner, in := range byOwner {
-		if err := s.For(owner).sweep(ctx, in); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.sweep(ctx, clock.Val(), places)
 }
 
 func (w *sweeper) stop() {

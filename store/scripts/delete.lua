@@ -11,10 +11,11 @@ local at = now()
 local thread = load(at)
 if guard == 'expired' then
   if thread then
+    redis.call('ZADD', EXPIRES, int(thread.expires), id) -- the record decides; an index that differs would be asked forever
     return {'KEPT'}
   end
   local due = redis.call('ZSCORE', EXPIRES, id)
-  if not due or tonumber(due) > at then
+  if not due or score(due) > at then
     return {'NOT_FOUND'}
   end
   -- The record may be gone already; then nobody knows the version, and 0 says so.

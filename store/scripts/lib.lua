@@ -1,6 +1,6 @@
 -- What the scripts share. Go puts this file ahead of each of them.
 --
--- KEYS of every script: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
+-- KEYS of every script about a thread: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
 -- 8 channel (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
 -- texts. A script checks everything before it writes anything: Redis does not roll back.
 
@@ -15,6 +15,15 @@ local SLACK_MS = 60000
 -- A whole number as Redis wants it: tostring would give 1.7e+15.
 local function int(n)
   return string.format('%.0f', n)
+end
+
+-- A score as a number. Round ones come as 1.7e+15, which the Lua of the embedded Redis does not read.
+local function score(text)
+  local digits, zeros = string.match(text, '^([%d.]+)e%+(%d+)$')
+  if digits then
+    return math.floor(tonumber(digits) * 10 ^ tonumber(zeros) + 0.5)
+  end
+  return tonumber(text)
 end
 
 -- The time of Redis in microseconds.

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Count counts the threads that a filter shows. Without a pattern it takes one round trip, and a second one where some threads
+// are past their expiry and not cleared away yet. With a pattern it takes one for each 16,000 ids that start like the pattern,
+// and is a *LimitError beyond Options.MaxCountedIDs of them.
+func (t *Threads) Count(ctx context.Context, f Filter) (int, error) {
+	if !restricts(f.ThreadIDPattern) {
+		return t.countBetween(ctx, scoreAfter(f.UpdatedAfter), scoreBefore(f.UpdatedBefore))
+	}
+	l := t.idListing(f.ThreadIDPattern)
+	if f.UpdatedAfter != nil || f.UpdatedBefore != nil {
+		l.index, l.byID = t.store.keys.updated, false
+		l.low, l.high = scoreAfter(f.UpdatedAfter), scoreBefore(f.UpdatedBefore)
+	}
+	most := t.store.opts.MaxCountedIDs
+	found, err := t.search(ctx, l, 0, most)
+	if err == nil && found.stopped != nil {
+		return 0, &LimitError{What: "the number of threads among which those that match a pattern are counted", Limit: most, Actual: most + 1}
+	}
+	return found.count, err
+}
+
+// CountIDs counts the threads whose ids match a glob, at the cost of Count.
+func (t *Threads) CountIDs(ctx context.Context, pattern string) (int, error) {
+	return t.Count(ctx, Filter{ThreadIDPattern: pattern})
+}
+
+// countBetween counts the threads by their last update.
+func (t *Threads) countBetween(ctx context.Context, low, high *int64) (int, error) {
+	span := listing{low: low, high: high}.scores()
+	var expired *expiredThreads
+	counts := make([]*redis.IntCmd, len(buckets))
+	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		expired = t.peek(ctx, pipe)
+		for b := range buckets {
+			counts[b] = pipe.ZCount(ctx, t.store.keys.updated(b, t.owner), span.Min, span.Max)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, translate(err)
+	}
+	expired.read()
+	total := 0
+	var again []call // where there are expired ones, a script counts without them
+	for b, count := range counts {
+		if !expired.any[b] {
+			total += int(count.Val())
+			continue
+		}
+		keys := []string{t.store.keys.updated(b, t.owner), t.store.keys.expires(b, t.owner)}
+		again = append(again, call{script: countScript, keys: keys, args: []any{span.Min, span.Max}})
+	}
+	if len(again) == 0 {
+		return total, nil
+	}
+	err = t.store.runAll(ctx, again, func(_ int, _ string, r reply) { total += r.int(0) })
+	return total, err
+}
+
+// scoreAfter and scoreBefore turn exclusive bounds into inclusive ones in microseconds; nil for none.
+func scoreAfter(at *time.Time) *int64 {
+	if at == nil {
+		return nil
+	}
+	score := at.UnixMicro() + 1
+	return &score
+}
+
+func scoreBefore(at *time.Time) *int64 {
+	if at == nil {
+		return nil
+	}
+	score := at.Add(-time.Nanosecond).UnixMicro()
+	return &score
+}
