@@ -1810,7 +1810,7 @@ type Query {
   ): [AgentState!]!
   "The ids of the threads, in the order of their bytes. Without ` + "`" + `first` + "`" + ` these are the first 50."
   threadIds(
-    "A glob as Redis takes it, 1 to 1024 bytes: ` + "`" + `*` + "`" + ` any run, ` + "`" + `?` + "`" + ` one character, ` + "`" + `[a-z]` + "`" + ` ` + "`" + `[^a]` + "`" + ` a choice, ` + "`" + `\\` + "`" + ` takes the next character as it is."
+    "A glob as Redis takes it, 1 to 255 bytes: ` + "`" + `*` + "`" + ` any run, ` + "`" + `?` + "`" + ` one character, ` + "`" + `[a-z]` + "`" + ` ` + "`" + `[^a]` + "`" + ` a choice, ` + "`" + `\\` + "`" + ` takes the next character as it is."
     pattern: String! = "*"
     "The first so many, 1 to 1000."
     first: Int
@@ -1832,7 +1832,7 @@ type Query {
 
 "Which threads a list shows. All conditions that are given must hold."
 input AgentStateFilter {
-  "A glob on ` + "`" + `threadId` + "`" + ` as Redis takes it, 1 to 1024 bytes: ` + "`" + `*` + "`" + ` any run, ` + "`" + `?` + "`" + ` one character, ` + "`" + `[a-z]` + "`" + ` ` + "`" + `[^a]` + "`" + ` a choice, ` + "`" + `\\` + "`" + ` takes the next character as it is."
+  "A glob on ` + "`" + `threadId` + "`" + ` as Redis takes it, 1 to 255 bytes: ` + "`" + `*` + "`" + ` any run, ` + "`" + `?` + "`" + ` one character, ` + "`" + `[a-z]` + "`" + ` ` + "`" + `[^a]` + "`" + ` a choice, ` + "`" + `\\` + "`" + ` takes the next character as it is."
   threadIdPattern: String
   "Only threads whose ` + "`" + `lastUpdated` + "`" + ` is later than this."
   lastUpdatedAfter: DateTime

@@ -137,7 +137,7 @@ type AgentStateEdge struct {
 
 // Which threads a list shows. All conditions that are given must hold.
 type AgentStateFilter struct {
-	// A glob on `threadId` as Redis takes it, 1 to 1024 bytes: `*` any run, `?` one character, `[a-z]` `[^a]` a choice, `\` takes the next character as it is.
+	// A glob on `threadId` as Redis takes it, 1 to 255 bytes: `*` any run, `?` one character, `[a-z]` `[^a]` a choice, `\` takes the next character as it is.
 	ThreadIDPattern *string `json:"threadIdPattern,omitempty"`
 	// Only threads whose `lastUpdated` is later than this.
 	LastUpdatedAfter *time.Time `json:"lastUpdatedAfter,omitempty"`

@@ -98,6 +98,9 @@ func TestPagesOfATrimmedThread(t *testing.T) {
 			assert.Equal(t, numberRange(c.from, c.to), seqs(page.Messages), c.name)
 			assert.Equal(t, [2]bool{c.hasPrev, c.hasNext}, [2]bool{page.HasPrev, page.HasNext}, c.name)
 			assert.Equal(t, 20, page.Total, c.name)
+			typed := readPage(t, th, "one", c.r, Human)
+			require.NoError(t, typed.Err, c.name)
+			assert.Equal(t, numberRange(c.from, c.to), seqs(typed.Messages), "%s, by type", c.name)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"slices"
 	"strings"
 )
@@ -51,18 +50,18 @@ func (k PageKey) letters() []string {
 	return letters
 }
 
-// guess gives the indexes of the list at which the page lies unless messages were trimmed, so that it can be read together
-// with the record. It is not ok where nothing can be guessed, or nothing needs to be read.
+// guess gives the indexes of the list at which the page lies unless messages were trimmed, or for some types where the search
+// begins, so that it can be read together with the record. It is not ok where nothing can be guessed, or nothing needs to be read.
 func (k PageKey) guess() (from, to int64, ok bool) {
 	after, err := parseOptional(k.After)
-	if err != nil || k.Types != "" || k.CountOnly {
+	if err != nil || k.CountOnly {
 		return 0, 0, false
 	}
 	before, err := parseOptional(k.Before)
 	if err != nil {
 		return 0, 0, false
 	}
-	switch n := int64(max(k.First, k.Last)); {
+	switch n := int64(k.firstStep()); {
 	case k.First > 0:
 		return int64(after.Seq), int64(after.Seq) + n - 1, true
 	case k.Before != "":
@@ -115,106 +114,6 @@ func (s *AgentState) CheckCursor(c Cursor) error {
 		return &CursorExpiredError{Oldest: Cursor{Epoch: s.Epoch, Seq: s.Base}}
 	}
 	return nil
-}
-
-// page makes the page that k names of a thread that was just read; got are the elements that were read with it. The error
-// is that of Redis; what is wrong with the cursors is in the page.
-func (t *Threads) page(ctx context.Context, s *AgentState, k PageKey, got []string) (*MessagePage, error) {
-	page := &MessagePage{Total: s.countTypes(k.letters())}
-	low, high, err := k.bounds(s)
-	if err != nil {
-		page.Err = err
-		return page, nil //nolint:nilerr // what is wrong with this page does not keep the thread from being read
-	}
-	if k.Types != "" {
-		return page, t.searchPage(ctx, s, k, low, high, page)
-	}
-	from, to := low, min(high, low+k.First-1)
-	if k.First == 0 {
-		from, to = max(low, high-k.Last+1), high
-	}
-	if from > to {
-		page.HasPrev, page.HasNext = low > s.Base+1, max(high, s.Base) < s.Seq
-		return page, nil
-	}
-	page.HasPrev, page.HasNext = from > s.Base+1, to < s.Seq
-	elements, err := pick(got, from, to)
-	if err != nil {
-		return nil, err
-	}
-	if len(elements) < to-from+1 {
-		var oldest Cursor
-		if elements, oldest, err = t.between(ctx, s, from, to); err != nil {
-			return nil, err
-		}
-		if page.Err = k.expired(s, from, oldest); page.Err != nil {
-			return page, nil //nolint:nilerr // as above
-		}
-	}
-	page.Messages, err = t.decodeAll(s, elements)
-	return page, err
-}
-
-func (t *Threads) decodeAll(s *AgentState, elements []element) ([]*Message, error) {
-	messages := make([]*Message, len(elements))
-	for i, e := range elements {
-		m, err := e.message(t.owner, s.ThreadID, s.Epoch)
-		if err != nil {
-			return nil, err
-		}
-		messages[i] = m
-	}
-	return messages, nil
-}
-
-// searchStep is how many messages a search by type reads at once.
-const searchStep = 1000
-
-// searchPage fills a page with the messages of some types. It reads in steps, and ends when it has one more than asked for
-// or all there are of these types.
-func (t *Threads) searchPage(ctx context.Context, s *AgentState, k PageKey, low, high int, page *MessagePage) error {
-	letters, forward := k.letters(), k.First > 0
-	want := max(k.First, k.Last)
-	ahead, behind := low > s.Base+1, max(high, s.Base) < s.Seq // whether there is anything, of whatever type, outside the cursors
-	var found []element
-	seen := 0
-	for low <= high && len(found) <= want && seen < page.Total {
-		from, to := low, min(high, low+searchStep-1)
-		if !forward {
-			from, to = max(low, high-searchStep+1), high
-		}
-		elements, oldest, err := t.between(ctx, s, from, to)
-		if err != nil {
-			return err
-		}
-		if page.Err = k.expired(s, from, oldest); page.Err != nil {
-			return nil //nolint:nilerr // it says what is wrong with the page, not with the thread
-		}
-		if !forward {
-			slices.Reverse(elements)
-		}
-		for _, e := range elements {
-			if slices.Contains(letters, e.letter) {
-				found, seen = append(found, e), seen+1
-			}
-		}
-		if forward {
-			low = to + 1
-		} else {
-			high = from - 1
-		}
-	}
-	more := len(found) > want
-	found = found[:min(len(found), want)]
-	if forward {
-		page.HasNext, page.HasPrev = more, ahead
-	} else {
-		slices.Reverse(found)
-		page.HasPrev, page.HasNext = more, behind
-	}
-	var err error
-	page.Messages, err = t.decodeAll(s, found)
-	return err
 }
 
 // countTypes counts the thread's messages of the types with these letters; all of them where there are none.

@@ -94,10 +94,7 @@ func testMovesOn(t *testing.T, e engine, types []MessageType) {
 			other := twin(t, s).For("ann")
 			mustCreate(t, other, "one", numbered(1, 20)...)
 			epoch := mustAppend(t, other, "one", numbered(21, 20)...).State.Epoch
-			second := 2 // the first LRANGE comes with the record
-			if types != nil {
-				second = 1
-			}
+			const second = 2 // the first LRANGE comes with the record
 			m := meddle(s, second, "lrange", func() { c.do(t, other) })
 			if strings.HasSuffix(c.name, "twice") {
 				m = meddle(s, second+1, "lrange", func() { c.do(t, other) })

@@ -8,50 +8,47 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Get reads one thread as of one instant, with the pages that r wants; ErrNotFound where there is none. One round trip. A page
-// takes a second one where the oldest messages of the thread were trimmed and it does not lie at the end, and one for each
-// 1000 messages looked at where only some types are wanted.
+// Get reads one thread as of one instant, with the pages that r wants; ErrNotFound where there is none. One round trip, and
+// more only for a page that was not where it was looked for, see readPages.
 func (t *Threads) Get(ctx context.Context, threadID string, r Read) (*AgentState, error) {
 	var pending *pendingThread
 	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) { pending = t.queue(ctx, pipe, threadID, r) })
 	if err != nil {
 		return nil, err
 	}
-	return pending.finish(ctx)
+	return t.finishOne(ctx, pending)
 }
 
-// GetMany reads threads; one that is absent is left out. One round trip, and the extra ones of Get. Each thread is as of one
-// instant; on a cluster they are not all as of the same.
+// GetMany reads threads; one that is absent is left out. One round trip, and those of readPages for all threads together. Each
+// thread is as of one instant; on a cluster they are not all as of the same.
 func (t *Threads) GetMany(ctx context.Context, threadIDs []string, r Read) ([]*AgentState, error) {
 	if len(threadIDs) == 0 {
 		return nil, nil
 	}
 	pending := make([]*pendingThread, len(threadIDs))
-	groups := t.groups(threadIDs)
-	g, gctx := errgroup.WithContext(ctx)
-	for _, group := range groups {
+	err := t.readEach(ctx, threadIDs, func(ctx context.Context, pipe redis.Pipeliner, i int) {
+		pending[i] = t.queue(ctx, pipe, threadIDs[i], r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(ctx, pending)
+}
+
+// readEach runs the commands that queue adds for each of some threads in one transaction, or on a cluster in one for each of their
+// buckets, all at the same time.
+func (t *Threads) readEach(ctx context.Context, threadIDs []string, queue func(ctx context.Context, pipe redis.Pipeliner, i int)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, group := range t.groups(threadIDs) {
 		g.Go(func() error {
-			return t.store.readTx(gctx, func(pipe redis.Pipeliner) {
+			return t.store.readTx(ctx, func(pipe redis.Pipeliner) {
 				for _, i := range group {
-					pending[i] = t.queue(gctx, pipe, threadIDs[i], r)
+					queue(ctx, pipe, i)
 				}
 			})
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	states := make([]*AgentState, 0, len(threadIDs))
-	for _, p := range pending {
-		state, err := p.finish(ctx)
-		switch {
-		case err == nil:
-			states = append(states, state)
-		case !isNotFound(err):
-			return nil, err
-		}
-	}
-	return states, nil
+	return g.Wait()
 }
 
 // groups splits the places of ids into those that one transaction can read: all of them, or on a cluster a bucket's.
@@ -79,7 +76,6 @@ func (t *Threads) groups(threadIDs []string) [][]int {
 
 // pendingThread is a thread whose commands are queued in a transaction.
 type pendingThread struct {
-	threads  *Threads
 	threadID string
 	read     Read
 	clock    *redis.TimeCmd
@@ -91,7 +87,7 @@ type pendingThread struct {
 // expiry for everybody at once.
 func (t *Threads) queue(ctx context.Context, pipe redis.Pipeliner, threadID string, r Read) *pendingThread {
 	keys := t.keysOf(threadID)
-	p := &pendingThread{threads: t, threadID: threadID, read: r}
+	p := &pendingThread{threadID: threadID, read: r}
 	p.clock = pipe.Time(ctx)
 	p.record = pipe.HMGet(ctx, keys.record, r.fields()...)
 	p.pages = make([]*redis.StringSliceCmd, len(r.Pages))
@@ -103,28 +99,47 @@ func (t *Threads) queue(ctx context.Context, pipe redis.Pipeliner, threadID stri
 	return p
 }
 
-// finish makes the thread of what the commands brought.
-func (p *pendingThread) finish(ctx context.Context) (*AgentState, error) {
-	state, err := p.threads.record(p.threadID, p.read, p.clock.Val(), p.record)
+// finishOne is finish for one thread; ErrNotFound where it is absent.
+func (t *Threads) finishOne(ctx context.Context, pending *pendingThread) (*AgentState, error) {
+	states, err := t.finish(ctx, []*pendingThread{pending})
 	if err != nil {
 		return nil, err
 	}
-	if state == nil {
+	if len(states) == 0 {
 		return nil, ErrNotFound
 	}
-	state.Pages = make(map[PageKey]*MessagePage, len(p.pages))
-	for i, key := range p.read.Pages {
-		var got []string
-		if p.pages[i] != nil {
-			got = p.pages[i].Val()
-		}
-		page, err := p.threads.page(ctx, state, key, got)
+	return states[0], nil
+}
+
+// finish makes threads of what the commands brought, and reads what is still missing of their pages. An absent one is left out.
+func (t *Threads) finish(ctx context.Context, pending []*pendingThread) ([]*AgentState, error) {
+	states := make([]*AgentState, 0, len(pending))
+	var readers []*pageReader
+	for _, p := range pending {
+		state, err := t.record(p.threadID, p.read, p.clock.Val(), p.record)
 		if err != nil {
 			return nil, err
 		}
-		state.Pages[key] = page
+		if state == nil {
+			continue
+		}
+		states = append(states, state)
+		state.Pages = make(map[PageKey]*MessagePage, len(p.pages))
+		for i, key := range p.read.Pages {
+			reader := openPage(state, key)
+			if p.pages[i] != nil {
+				if err := reader.takeGuess(p.pages[i].Val()); err != nil {
+					return nil, err
+				}
+			}
+			state.Pages[key] = reader.page
+			readers = append(readers, reader)
+		}
 	}
-	return state, nil
+	if err := t.readPages(ctx, readers); err != nil {
+		return nil, err
+	}
+	return states, nil
 }
 
 // Exists tells whether there is such a thread. One round trip.

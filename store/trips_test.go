@@ -175,6 +175,61 @@ func TestOnlyWhatIsAskedForIsRead(t *testing.T) {
 	})
 }
 
+// A search by type begins in the round trip that reads the thread, and its further steps are shared by all threads of a list.
+func TestRoundTripsOfSearchesByType(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		th := s.For("ann")
+		counter := watch(s)
+		ids := make([]string, 50)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("t%d", i)
+			messages := numbered(1, 200)
+			for j := range messages {
+				if j%3 > 0 {
+					messages[j].Type = AI
+				}
+			}
+			messages[100+i].Type = Tool
+			mustCreate(t, th, ids[i], messages...)
+		}
+		for _, c := range []struct {
+			name  string
+			r     Range
+			types []MessageType
+			trips int
+			seq   func(i int) []int
+		}{
+			{"of one that is common", Range{Last: 1}, []MessageType{Human}, 1, func(int) []int { return nil }},
+			{"of all", Range{Last: 4}, allTypes, 1, func(int) []int { return numberRange(197, 200) }},
+			{"of one that is rare", Range{Last: 1}, []MessageType{Tool}, 3, func(i int) []int { return []int{101 + i} }},
+			{"of one that is rare, forward", Range{First: 1}, []MessageType{Tool}, 3, func(i int) []int { return []int{101 + i} }},
+			{"of one that there is not", Range{Last: 1}, []MessageType{System}, 1, func(int) []int { return []int{} }},
+		} {
+			key := MessagesOf(c.r, c.types)
+			var states []*AgentState
+			sent := counter.of(func() {
+				var err error
+				states, err = th.GetMany(t.Context(), ids, Read{Pages: []PageKey{key}})
+				require.NoError(t, err)
+			})
+			if e.mode != Cluster { // there each bucket is a transaction of its own
+				assert.Equal(t, c.trips, len(sent), c.name) //nolint:testifylint // Len would print all that was sent
+			}
+			require.Len(t, states, len(ids))
+			for i, state := range states {
+				page := state.Pages[key]
+				require.NoError(t, page.Err)
+				if want := c.seq(i); want != nil {
+					assert.Equal(t, want, seqs(page.Messages), c.name)
+				} else {
+					assert.Len(t, page.Messages, 1, c.name)
+				}
+			}
+		}
+	})
+}
+
 // What an append and a read send does not grow with the thread.
 func TestCostDoesNotGrowWithTheThread(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {

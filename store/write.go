@@ -291,7 +291,7 @@ func (t *Threads) write(ctx context.Context, threadID string, sc script, args []
 	if err != nil || status != "OK" {
 		return status, reply, nil, err
 	}
-	state, err := pending.finish(ctx)
+	state, err := t.finishOne(ctx, pending)
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("store: read after write: %w", err)
 	}

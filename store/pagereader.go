@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"slices"
+)
+
+// searchStep is how many messages a search by type reads at once at most.
+const searchStep = 1000
+
+// firstStep is how many messages are read for the page at first: the page itself, or where only some types are wanted, what
+// is likely to hold them if they are no rarer than others. Steps grow fourfold.
+func (k PageKey) firstStep() int {
+	n := max(k.First, k.Last)
+	if k.Types == "" {
+		return n
+	}
+	return min(4*n+12, searchStep)
+}
+
+// pageReader makes one page, of what was read with the thread and then of as many parts as it takes. The messages of some types
+// are searched for until there is one more than asked for, or all there are.
+type pageReader struct {
+	state   *AgentState
+	key     PageKey
+	page    *MessagePage
+	letters []string
+	// low and high bound the sequence numbers not looked at yet, both included.
+	low, high int
+	// found are the wanted elements so far, in the direction of the search.
+	found []element
+	step  int
+	// base is the number of messages trimmed, as far as is known.
+	base int
+}
+
+// openPage starts a page of a thread that was just read.
+func openPage(s *AgentState, k PageKey) *pageReader {
+	r := &pageReader{state: s, key: k, letters: k.letters(), page: &MessagePage{}, high: -1, step: k.firstStep(), base: s.Base}
+	r.page.Total = s.countTypes(r.letters)
+	low, high, err := k.bounds(s)
+	switch {
+	case err != nil:
+		r.page.Err = err
+		return r
+	case k.CountOnly:
+		return r
+	}
+	if r.low, r.high = low, high; r.letters != nil {
+		// Whether there is anything, of whatever type, on the other side of the cursor that the search starts from.
+		r.page.HasPrev, r.page.HasNext = low > s.Base+1, max(high, s.Base) < s.Seq
+		return r
+	}
+	if r.forward() {
+		r.high = min(high, low+k.First-1)
+	} else {
+		r.low = max(low, high-k.Last+1)
+	}
+	if r.low > r.high {
+		r.page.HasPrev, r.page.HasNext = low > s.Base+1, max(high, s.Base) < s.Seq
+	} else {
+		r.page.HasPrev, r.page.HasNext = r.low > s.Base+1, r.high < s.Seq
+	}
+	return r
+}
+
+func (r *pageReader) forward() bool { return r.key.First > 0 }
+
+// takeGuess takes in what was read together with the record, if it lies where the page begins.
+func (r *pageReader) takeGuess(got []string) error {
+	if r.page.Err != nil {
+		return nil
+	}
+	elements, err := pick(got, r.low, r.high)
+	if err != nil || len(elements) == 0 {
+		return err
+	}
+	from, to := elements[0].seq, elements[len(elements)-1].seq
+	if r.forward() && from == r.low || !r.forward() && to == r.high {
+		r.take(elements, from, to)
+	}
+	return nil
+}
+
+// take takes in the next elements in the direction of the page, which lie between two sequence numbers, both included.
+func (r *pageReader) take(elements []element, from, to int) {
+	if r.forward() {
+		r.low = to + 1
+	} else {
+		r.high = from - 1
+		slices.Reverse(elements)
+	}
+	for _, e := range elements {
+		if r.letters == nil || slices.Contains(r.letters, e.letter) {
+			r.found = append(r.found, e)
+		}
+	}
+}
+
+// next gives what to read next; nil where the page is done.
+func (r *pageReader) next() *part {
+	enough := r.letters != nil && (len(r.found) > max(r.key.First, r.key.Last) || len(r.found) >= r.page.Total)
+	if r.page.Err != nil || r.low > r.high || enough {
+		return nil
+	}
+	p := &part{threadID: r.state.ThreadID, epoch: r.state.Epoch, from: r.low, to: r.high, base: r.base}
+	if r.letters != nil {
+		r.step = min(4*r.step, searchStep)
+		if r.forward() {
+			p.to = min(p.to, p.from+r.step-1)
+		} else {
+			p.from = max(p.from, p.to-r.step+1)
+		}
+	}
+	return p
+}
+
+// takePart takes in what next asked for. A reader that goes on behind a cursor must miss nothing: what was trimmed meanwhile is a
+// *CursorExpiredError for him. Without such a cursor it is merely not there any more.
+func (r *pageReader) takePart(p *part) {
+	if r.key.After != "" && (p.oldest.Epoch != p.epoch || p.from <= p.oldest.Seq) {
+		r.page.Err = &CursorExpiredError{Oldest: p.oldest}
+		return
+	}
+	if r.take(p.elements, p.from, p.to); p.oldest.Epoch != p.epoch {
+		r.high = r.low - 1 // nothing of this incarnation is left
+	} else {
+		r.base = p.oldest.Seq
+	}
+}
+
+// close makes the page of what was found.
+func (r *pageReader) close(owner string) error {
+	if r.page.Err != nil {
+		return nil
+	}
+	if n := max(r.key.First, r.key.Last); r.letters != nil && !r.key.CountOnly {
+		more := len(r.found) > n
+		r.found = r.found[:min(len(r.found), n)]
+		if r.forward() {
+			r.page.HasNext = more
+		} else {
+			r.page.HasPrev = more
+		}
+	}
+	if !r.forward() {
+		slices.Reverse(r.found)
+	}
+	r.page.Messages = make([]*Message, len(r.found))
+	for i, e := range r.found {
+		m, err := e.message(owner, r.state.ThreadID, r.state.Epoch)
+		if err != nil {
+			return err
+		}
+		r.page.Messages[i] = m
+	}
+	return nil
+}
+
+// readPages reads what is missing of pages and makes them; what is wrong with a cursor is in its page. It takes no round trip where
+// each page was where it was looked for at first. Otherwise it takes one for all pages together where messages were trimmed, and
+// one for each further step of a search by type: these are of 4, 16, ... times the first one, and of 1000 messages at most.
+func (t *Threads) readPages(ctx context.Context, readers []*pageReader) error {
+	for {
+		var parts []*part
+		var waiting []*pageReader
+		for _, r := range readers {
+			if p := r.next(); p != nil {
+				parts, waiting = append(parts, p), append(waiting, r)
+			}
+		}
+		if len(parts) == 0 {
+			break
+		}
+		if err := t.readParts(ctx, parts); err != nil {
+			return err
+		}
+		for i, r := range waiting {
+			r.takePart(parts[i])
+		}
+	}
+	for _, r := range readers {
+		if err := r.close(t.owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
