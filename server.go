@@ -61,6 +61,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 		return err
 	}
 	log := newLog(cfg, stderr)
+	slog.SetDefault(log) // what libraries log goes the same way
 	options, err := storeOptions(cfg, log)
 	if err != nil {
 		return err

@@ -224,7 +224,7 @@ func TestSubscriptionsThatCannotBe(t *testing.T) {
 			"cursor of another list":  {messageAdded, vars{"id": id, "after": listCursor}, badUser, map[string]any{"argument": "after"}},
 			"id that is none":         {messageAdded, vars{"id": "a\nb"}, badUser, map[string]any{"argument": "threadId"}},
 			"changes of such an id":   {stateChanged, vars{"id": ""}, badUser, map[string]any{"argument": "threadId"}},
-			"variable that is needed": {stateChanged, nil, badUser, map[string]any{"argument": "id"}},
+			"variable that is needed": {stateChanged, nil, badUser, map[string]any{"argument": "threadId"}},
 			"field that there is not": {`subscription { messagesAdded }`, nil, "GRAPHQL_VALIDATION_FAILED", nil},
 			"document that is none":   {`subscription {`, nil, "GRAPHQL_PARSE_FAILED", nil},
 		} {

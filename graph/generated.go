@@ -1446,7 +1446,7 @@ scalar JSON
 type AgentState {
   "The cache identity, unique over the whole server: what Apollo, urql and Relay normalise by. Opaque."
   id: ID!
-  "The name of the thread among its owner's: 1 to 255 bytes of UTF-8 without control characters. No character has a meaning."
+  "The name of the thread among its owner's: 1 to 255 bytes of UTF-8 without control characters and line breaks. No character has a meaning."
   threadId: ID!
   """
   Counts the changes: 1 on creation, one more with every accepted mutation of the thread; a batch of messages counts as one.
@@ -1460,13 +1460,13 @@ type AgentState {
   messages(
     "The first so many, 1 to 1000. Not together with ` + "`" + `last` + "`" + `."
     first: Int
-    "Only those behind this cursor (` + "`" + `Message.cursor` + "`" + `, ` + "`" + `PageInfo.endCursor` + "`" + `)."
+    "Only those behind this cursor (` + "`" + `Message.cursor` + "`" + `, ` + "`" + `PageInfo.endCursor` + "`" + `). To read on from there give ` + "`" + `first` + "`" + ` too: alone it leaves the last 50."
     after: String
     "The last so many, 1 to 1000. Not together with ` + "`" + `first` + "`" + `."
     last: Int
     "Only those ahead of this cursor."
     before: String
-    "Only messages of these types, 1 to 7 of them. The page is then searched for in steps of 1000 messages."
+    "Only messages of these types, 1 to 7 of them. The page is then searched for: a rare type in a long thread takes longer."
     types: [MessageType!]
   ): MessageConnection!
   "How many messages the thread holds, in all and by type."
@@ -1670,7 +1670,7 @@ type AgentStateConnection {
   ` + "`" + `hasNextPage` + "`" + ` is true: one request looks at no more than some 20,000 ids. Ask on with ` + "`" + `endCursor` + "`" + `.
   """
   pageInfo: PageInfo!
-  "How many threads match the filter. Computed only where it is selected; with a ` + "`" + `threadIdPattern` + "`" + ` every id is looked at."
+  "How many threads match the filter. Computed only where it is selected; with a ` + "`" + `threadIdPattern` + "`" + ` every id that starts like it is looked at, LIMIT_EXCEEDED beyond 1,000,000 of them."
   totalCount: Int!
 }
 
@@ -1693,7 +1693,7 @@ type ThreadIdConnection {
   true: one request looks at no more than some 20,000 ids. Ask on with ` + "`" + `endCursor` + "`" + `.
   """
   pageInfo: PageInfo!
-  "How many ids match the pattern. Computed only where it is selected; unless the pattern is ` + "`" + `*` + "`" + `, every id is looked at."
+  "How many ids match the pattern. Computed only where it is selected; unless the pattern is ` + "`" + `*` + "`" + `, every id that starts like it is looked at, LIMIT_EXCEEDED beyond 1,000,000 of them."
   totalCount: Int!
 }
 
@@ -1862,7 +1862,7 @@ type Mutation {
   """
   Adds a message. A ` + "`" + `messageId` + "`" + ` that the thread has already, with the same content, gives the stored message with
   ` + "`" + `duplicate: true` + "`" + ` and changes nothing, whatever ` + "`" + `expectedVersion` + "`" + ` says: sending again is safe. With other content it is
-  ALREADY_EXISTS.
+  ALREADY_EXISTS. Where the server is configured to trim long threads, a message that was trimmed is not known any more.
   """
   addMessage(
     "The message and its thread."
@@ -1913,7 +1913,7 @@ type Mutation {
 
 "A message as a writer gives it. At most 256 KiB in all."
 input MessageInput {
-  "The id of the message, 1 to 255 bytes of UTF-8 without control characters; a UUIDv7 where it is left out. Give one: it makes sending again safe."
+  "The id of the message, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out. Give one: it makes sending again safe."
   messageId: ID
   "Who speaks."
   type: MessageType!
@@ -1959,7 +1959,7 @@ input UsageInput {
 
 "What a thread starts with. All of it can be left out."
 input CreateAgentStateInput {
-  "The id of the thread, 1 to 255 bytes of UTF-8 without control characters; a UUIDv7 where it is left out."
+  "The id of the thread, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out."
   threadId: ID
   "The TTL in seconds that each write renews, 1 to 31,536,000; 2,592,000 (30 days) where it is left out."
   ttlSeconds: Int

@@ -121,7 +121,7 @@ type AgentStateConnection struct {
 	// Where the page lies. With a `threadIdPattern` that matches rarely a page may hold fewer threads than asked for while
 	// `hasNextPage` is true: one request looks at no more than some 20,000 ids. Ask on with `endCursor`.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many threads match the filter. Computed only where it is selected; with a `threadIdPattern` every id is looked at.
+	// How many threads match the filter. Computed only where it is selected; with a `threadIdPattern` every id that starts like it is looked at, LIMIT_EXCEEDED beyond 1,000,000 of them.
 	TotalCount int `json:"totalCount"`
 	// What the connection lists, for its totalCount.
 	Filter store.Filter `json:"-"`
@@ -167,7 +167,7 @@ type CleanupExpiredPayload struct {
 
 // What a thread starts with. All of it can be left out.
 type CreateAgentStateInput struct {
-	// The id of the thread, 1 to 255 bytes of UTF-8 without control characters; a UUIDv7 where it is left out.
+	// The id of the thread, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out.
 	ThreadID *string `json:"threadId,omitempty"`
 	// The TTL in seconds that each write renews, 1 to 31,536,000; 2,592,000 (30 days) where it is left out.
 	TTLSeconds *int `json:"ttlSeconds,omitempty"`
@@ -257,7 +257,7 @@ type MessageEdge struct {
 
 // A message as a writer gives it. At most 256 KiB in all.
 type MessageInput struct {
-	// The id of the message, 1 to 255 bytes of UTF-8 without control characters; a UUIDv7 where it is left out. Give one: it makes sending again safe.
+	// The id of the message, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out. Give one: it makes sending again safe.
 	MessageID *string `json:"messageId,omitempty"`
 	// Who speaks.
 	Type store.MessageType `json:"type"`
@@ -354,7 +354,7 @@ type ThreadIDConnection struct {
 	// Where the page lies. With a pattern that matches rarely a page may hold fewer ids than asked for while `hasNextPage` is
 	// true: one request looks at no more than some 20,000 ids. Ask on with `endCursor`.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many ids match the pattern. Computed only where it is selected; unless the pattern is `*`, every id is looked at.
+	// How many ids match the pattern. Computed only where it is selected; unless the pattern is `*`, every id that starts like it is looked at, LIMIT_EXCEEDED beyond 1,000,000 of them.
 	TotalCount int `json:"totalCount"`
 	// What the connection lists, for its totalCount.
 	Pattern string `json:"-"`

@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds that are not configurable.
+// The bounds that are not configurable; what is beyond them is BAD_USER_INPUT. What is beyond a configured limit is LIMIT_EXCEEDED.
 const (
 	maxIDBytes       = 255
 	maxPatternBytes  = 255
+	maxCursorBytes   = 512 // a list's cursor holds an id, in base64
 	maxPageSize      = 1000
 	defaultPageSize  = 50
 	maxTTLSeconds    = 365 * 24 * 60 * 60
@@ -20,7 +21,6 @@ const (
 	maxSubtaskBytes  = 16 << 10
 	maxAgeDays       = 36_500
 	maxCleanedIDs    = 1000
-	maxUserTypes     = 7
 	lineSeparator    = '\u2028'
 	paragraphDivider = '\u2029'
 )

@@ -34,9 +34,9 @@ func rangeOf(first *int, after *string, last *int, before *string, fromEnd bool)
 	return r, firstError(err, checkGivenCursor("after", after), checkGivenCursor("before", before))
 }
 
-// checkGivenCursor refuses an empty cursor, which the store would take for none.
+// checkGivenCursor refuses an empty cursor, which the store would take for none, and one longer than any that it makes.
 func checkGivenCursor(argument string, cursor *string) error {
-	if cursor != nil && *cursor == "" {
+	if cursor != nil && (*cursor == "" || len(*cursor) > maxCursorBytes) {
 		return badInput(argument, "Give %s a cursor of this list as it was received, or leave it out", argument)
 	}
 	return nil
@@ -89,12 +89,13 @@ func (r *Resolver) messagesOf(ctx context.Context, s *store.AgentState, key stor
 	return c, nil
 }
 
-// agentStates lists threads: one round trip for their ids and one for the threads, each only where the selection asks for it.
+// agentStates lists threads: the round trips of store.List for their ids, mostly one, and those of store.GetMany for the threads,
+// mostly one too, each only where the selection asks for it.
 func (r *Resolver) agentStates(ctx context.Context, f store.Filter, page store.Range) (*graph.AgentStateConnection, error) {
 	c := &graph.AgentStateConnection{Filter: f}
 	sel := selected(ctx)
 	if !sel.has("edges", "nodes", "pageInfo") {
-		return c, nil
+		return c, about(page.CheckListCursors(), "")
 	}
 	threads := r.threads(ctx)
 	ids, err := threads.List(ctx, f, page)
@@ -134,7 +135,7 @@ func (s selection) nodes() store.Read {
 func (r *Resolver) threadIDs(ctx context.Context, pattern string, page store.Range) (*graph.ThreadIDConnection, error) {
 	c := &graph.ThreadIDConnection{Pattern: pattern}
 	if !selected(ctx).has("edges", "nodes", "pageInfo") {
-		return c, nil
+		return c, about(page.CheckIDCursors(), "")
 	}
 	ids, err := r.threads(ctx).IDs(ctx, pattern, page)
 	if err != nil {

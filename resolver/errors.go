@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -151,17 +151,28 @@ func (r *Resolver) internal(ctx context.Context, err error) *Error {
 	if graphql.HasOperationContext(ctx) {
 		operation = graphql.GetOperationContext(ctx).OperationName
 	}
-	r.Log.ErrorContext(ctx, "internal error", "errorId", id, "operation", operation, "path", graphql.GetPath(ctx).String(), "error", err)
+	attrs := []any{"errorId", id, "operation", operation, "path", graphql.GetPath(ctx).String(), "error", err}
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		attrs = append(attrs, "stack", panicked.stack)
+	}
+	r.Log.ErrorContext(ctx, "internal error", attrs...)
 	return &Error{
 		Code: CodeInternal, Message: "Something went wrong in the server; tell its operator the errorId.",
 		Extensions: map[string]any{"errorId": id},
 	}
 }
 
-// Recover turns a panic in a resolver into an error, which Present logs.
-func (r *Resolver) Recover(ctx context.Context, cause any) error {
-	r.Log.LogAttrs(ctx, slog.LevelError, "panic", slog.Any("cause", cause), slog.String("path", graphql.GetPath(ctx).String()))
-	return fmt.Errorf("panic: %v", cause)
+// panicError is a panic in a resolver.
+type panicError struct {
+	cause any
+	stack string
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.cause) }
+
+// Recover turns a panic in a resolver into an error, which Present logs with the stack.
+func (r *Resolver) Recover(_ context.Context, cause any) error {
+	return &panicError{cause: cause, stack: string(debug.Stack())}
 }
 
 // argumentOf gives the path of an argument, such as input.messages[3].timestamp: the part of an error's path behind that of

@@ -49,6 +49,7 @@ func (r *Resolver) message(argument string, in *graph.MessageInput) (*store.Mess
 		m.ToolCalls = append(m.ToolCalls, store.MessageToolCall{ID: call.ID, Name: call.Name, Args: call.Args})
 	}
 	err := firstError(
+		checkTimestamp(argument+".timestamp", in.Timestamp),
 		checkOptionalID(argument+".messageId", in.MessageID),
 		checkContent(argument+".content", m.Content),
 		checkOptionalID(argument+".name", m.Name),
@@ -57,7 +58,7 @@ func (r *Resolver) message(argument string, in *graph.MessageInput) (*store.Mess
 		checkObject(argument+".responseMetadata", m.ResponseMetadata, r.Limits.MessageBytes),
 		checkCalls(argument+".toolCalls", m.ToolCalls),
 		checkUsage(argument+".usage", m.Usage),
-		checkSize(argument, messageBytes(m), r.Limits.MessageBytes),
+		checkSize(argument, m.Size(), r.Limits.MessageBytes),
 	)
 	if err != nil {
 		return nil, err
@@ -83,6 +84,14 @@ func checkCalls(argument string, calls []store.MessageToolCall) error {
 	return nil
 }
 
+// checkTimestamp refuses the one time that stands for none in many languages, and in the store.
+func checkTimestamp(argument string, t *time.Time) error {
+	if t != nil && t.IsZero() {
+		return badInput(argument, "Give %s the time of the message, or leave it out", argument)
+	}
+	return nil
+}
+
 func checkUsage(argument string, usage *store.Usage) error {
 	if usage == nil {
 		return nil
@@ -96,22 +105,6 @@ func checkUsage(argument string, usage *store.Usage) error {
 		}
 	}
 	return nil
-}
-
-// messageBytes is the size of what a writer gave of a message, in bytes of JSON and text.
-func messageBytes(m *store.Message) int {
-	size := len(m.Content) + len(m.Metadata) + len(m.ResponseMetadata) + length(m.Name) + length(m.ToolCallID)
-	for _, call := range m.ToolCalls {
-		size += length(call.ID) + len(call.Name) + len(call.Args)
-	}
-	return size
-}
-
-func length(text *string) int {
-	if text == nil {
-		return 0
-	}
-	return len(*text)
 }
 
 // create turns the input of createAgentState into what the store takes.

@@ -18,7 +18,7 @@ func orNull[T any](value *T, err error, threadID string) (*T, error) {
 	return value, nil
 }
 
-// agentState reads a thread with what is selected of it. One round trip.
+// agentState reads a thread with what is selected of it. One round trip, and those of store.Get for pages that lie elsewhere.
 func (r *Resolver) agentState(ctx context.Context, threadID string) (*store.AgentState, error) {
 	if err := checkID("threadId", threadID); err != nil {
 		return nil, err
@@ -27,7 +27,8 @@ func (r *Resolver) agentState(ctx context.Context, threadID string) (*store.Agen
 	return orNull(state, err, threadID)
 }
 
-// recent reads the threads that were updated last: one round trip for their ids and one for the threads.
+// recent reads the threads that were updated last: one round trip for their ids and one for the threads. A search by message type
+// may take more for all of them together, see store.GetMany, and many expired threads one more for the ids, see store.List.
 func (r *Resolver) recent(ctx context.Context, limit int) ([]*store.AgentState, error) {
 	if err := checkRange("limit", limit, 1, maxPageSize); err != nil {
 		return nil, err

@@ -63,6 +63,7 @@ func TestAFullThreadTrims(t *testing.T) {
 		_, err = th.Append(t.Context(), "one", Append{Messages: numbered(100, 6)}, nil)
 		var full *LimitError
 		require.ErrorAs(t, err, &full, "a batch that would push out itself")
+		assert.Equal(t, [2]int{5, 6}, [2]int{full.Limit, full.Actual})
 		assert.Equal(t, 9, mustGet(t, th, "one").Seq)
 	})
 }

@@ -68,11 +68,8 @@ func (l listing) matching(pattern string) listing {
 // listPage reads the page r of a listing.
 func (t *Threads) listPage(ctx context.Context, l listing, r Range) (*IDPage, error) {
 	var err error
-	if l.after, err = parsePosition(r.After, l.byID); err != nil {
-		return nil, &BadCursorError{Argument: "after"}
-	}
-	if l.before, err = parsePosition(r.Before, l.byID); err != nil {
-		return nil, &BadCursorError{Argument: "before"}
+	if l.after, l.before, err = r.positions(l.byID); err != nil {
+		return nil, err
 	}
 	l.backward = r.Last > 0
 	found, err := t.search(ctx, l, max(r.First, r.Last), listBudget)
@@ -100,4 +97,27 @@ func (t *Threads) listPage(ctx context.Context, l listing, r Range) (*IDPage, er
 		}
 	}
 	return page, nil
+}
+
+// positions reads the cursors of a range of a list; a *BadCursorError where one is of another list.
+func (r Range) positions(byID bool) (after, before *entry, err error) {
+	if after, err = parsePosition(r.After, byID); err != nil {
+		return nil, nil, &BadCursorError{Argument: "after"}
+	}
+	if before, err = parsePosition(r.Before, byID); err != nil {
+		return nil, nil, &BadCursorError{Argument: "before"}
+	}
+	return after, before, nil
+}
+
+// CheckListCursors tells whether the cursors are of List; a *BadCursorError where one is not.
+func (r Range) CheckListCursors() error {
+	_, _, err := r.positions(false)
+	return err
+}
+
+// CheckIDCursors tells whether the cursors are of IDs; a *BadCursorError where one is not.
+func (r Range) CheckIDCursors() error {
+	_, _, err := r.positions(true)
+	return err
 }

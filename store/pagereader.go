@@ -68,7 +68,7 @@ func (r *pageReader) forward() bool { return r.key.First > 0 }
 
 // takeGuess takes in what was read together with the record, if it lies where the page begins.
 func (r *pageReader) takeGuess(got []string) error {
-	if r.page.Err != nil {
+	if r.low > r.high {
 		return nil
 	}
 	elements, err := pick(got, r.low, r.high)
@@ -129,10 +129,10 @@ func (r *pageReader) takePart(p *part) {
 	}
 }
 
-// close makes the page of what was found.
+// close makes the page of what was found, of nothing where a cursor was wrong.
 func (r *pageReader) close(owner string) error {
 	if r.page.Err != nil {
-		return nil
+		r.found = nil
 	}
 	if n := max(r.key.First, r.key.Last); r.letters != nil && !r.key.CountOnly {
 		more := len(r.found) > n

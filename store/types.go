@@ -109,6 +109,22 @@ type Message struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
+// Size is that of what the writer gave, in bytes of JSON and text.
+func (m *Message) Size() int {
+	size := len(m.Content) + len(m.Metadata) + len(m.ResponseMetadata) + length(m.Name) + length(m.ToolCallID)
+	for _, call := range m.ToolCalls {
+		size += length(call.ID) + len(call.Name) + len(call.Args)
+	}
+	return size
+}
+
+func length(text *string) int {
+	if text == nil {
+		return 0
+	}
+	return len(*text)
+}
+
 // MessageToolCall is a call of a tool that the model asks for.
 type MessageToolCall struct {
 	ID   *string         `json:"id"`

@@ -15,7 +15,7 @@ import (
 type Config struct {
 	Redis  Redis
 	Limits Limits
-	// Warnings are for the log: variables that look mistyped.
+	// Warnings are for the log: variables that look mistyped, and those that have no effect.
 	Warnings []string
 
 	ListenAddr      string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
@@ -75,7 +75,7 @@ type Limits struct {
 }
 
 // Load reads a configuration from an environment, as os.Environ gives it. A variable that is set to nothing counts as not set.
-// The error has a line for each variable that is wrong: its value, unless that may hold a password, and what is allowed.
+// Where no Redis is named although something about one is set, or a name is set to nothing, Warnings say so. The error has a line for each variable that is wrong: its value, unless that may hold a password, and what is allowed.
 func Load(environ []string) (Config, error) {
 	values := make(map[string]string, len(environ))
 	for _, pair := range environ {
@@ -94,7 +94,9 @@ func Load(environ []string) (Config, error) {
 	if err := c.check(values, unreadable); err != nil {
 		return Config{}, err
 	}
-	c.Warnings = typos(values)
+	if c.Warnings = typos(values); c.Embedded() {
+		c.Warnings = append(c.Warnings, nameless(environ)...)
+	}
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestLoadReadsNoOtherEnvironment(t *testing.T) {
 
 func TestMistypedNamesAreWarnedOf(t *testing.T) {
 	c, err := Load([]string{
-		"REDIS_HOTS=a", "REDIS_PORT=1", "REDIS_EXPORTER_PORT=2", "MAX_MESSAGES_BYTES=3", "PATH=x", "REDIS_TLS_KE_FILE=4",
+		"REDIS_HOTS=a", "REDIS_EXPORTER_PORT=2", "MAX_MESSAGES_BYTES=3", "PATH=x", "REDIS_TLS_KE_FILE=4",
 		"REDIS_PORT_6379_TCP=5", "REDIS_PASWORD=", "ENVIRONMENTS=6", "LISTEN_ADR=7", "REDIS_URLS=8", "MAX_QUERY_TOKENS_=9",
 		"REDIS_HOST123=10", "MAX_PLAN=11", // more than two characters away
 	})
@@ -103,6 +104,25 @@ func TestMistypedNamesAreWarnedOf(t *testing.T) {
 		"REDIS_TLS_KE_FILE is not a variable of this server; did you mean REDIS_TLS_KEY_FILE?", // REDIS_TLS_CA_FILE is further away
 		"REDIS_URLS is not a variable of this server; did you mean REDIS_URL?",
 	}, c.Warnings)
+}
+
+// A server that keeps everything in memory says so where the environment looks as if a Redis was meant.
+func TestARedisThatIsNotNamedIsWarnedOf(t *testing.T) {
+	c, err := Load([]string{"REDIS_HOST=", "REDIS_URL=", "REDIS_PASSWORD=x", "REDIS_PORT=6380", "REDIS_TLS_CA_FILE=", "REDIS_KEY_PREFIX=p"})
+	require.NoError(t, err)
+	assert.True(t, c.Embedded())
+	assert.Equal(t, []string{
+		"REDIS_HOST is set to nothing, which names no Redis: give it a value, or leave it out",
+		"REDIS_PASSWORD has no effect: it takes a REDIS_HOST, REDIS_URL or REDIS_ADDRS to name the Redis that it is about",
+		"REDIS_PORT has no effect: it takes a REDIS_HOST, REDIS_URL or REDIS_ADDRS to name the Redis that it is about",
+		"REDIS_URL is set to nothing, which names no Redis: give it a value, or leave it out",
+	}, c.Warnings)
+	c, err = Load([]string{"REDIS_HOST=a", "REDIS_URL=", "REDIS_PASSWORD=x"})
+	require.NoError(t, err)
+	assert.Empty(t, c.Warnings)
+	for _, name := range needingRedis {
+		assert.True(t, slices.ContainsFunc(Describe(), func(v Variable) bool { return v.Name == name }), name)
+	}
 }
 
 func TestEveryProblemIsALine(t *testing.T) {

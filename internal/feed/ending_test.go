@@ -44,14 +44,14 @@ func TestThreadEndsForOneWhoIsALittleBehind(t *testing.T) {
 func TestThreadEndsForOneWhoIsFarBehind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.add(readBatch, 10)
+	w.add(firstBatch, 10)
 	e := w.listen(w.cursor(0)) // has these in hand
 	for range ringSize + 1 {
 		w.tell(w.say())
 	}
 	w.tell(w.remove())
 	w.settle()
-	e.gets(readBatch)
+	e.gets(firstBatch)
 	requireExpired(t, e.ends())
 }
 

@@ -7,8 +7,22 @@ import (
 	"agentstate/store"
 )
 
-// readBatch is how many messages a listener that is behind reads at once.
-const readBatch = 200
+// A listener that is behind reads so many messages at first, and then as many as are likely to have batchBytes, so that a
+// listener with a slow client holds little even of the largest messages.
+const (
+	firstBatch = 16
+	mostBatch  = 200
+	batchBytes = 1 << 20
+)
+
+// nextBatch is how many messages to read behind a batch: no more than four times as many, since the next ones may be larger.
+func nextBatch(batch []*store.Message) int {
+	bytes := 0
+	for _, m := range batch {
+		bytes += m.Size()
+	}
+	return max(1, min(4*len(batch), batchBytes*len(batch)/max(bytes, 1), mostBatch))
+}
 
 // Messages follows the messages of a thread: those behind the cursor after, or where that is empty those that are added from now
 // on. Errors: store.ErrNotFound, store.ErrBadCursor, *store.CursorExpiredError, store.ErrUnavailable. The stream ends regularly
@@ -24,7 +38,7 @@ func (h *Hub) Messages(ctx context.Context, threads *store.Threads, threadID, af
 		}
 	}
 	return listen(ctx, h, threads, threadID, func(f *follower) listener[*store.Message] {
-		return &messages{follower: f, cursor: cursor, fromNow: after == ""}
+		return &messages{follower: f, cursor: cursor, fromNow: after == "", batch: firstBatch}
 	})
 }
 
@@ -37,6 +51,8 @@ type messages struct {
 	// pending was read and not given out yet; more says that the store must be read again after that.
 	pending []*store.Message
 	more    bool
+	// batch is how many messages are read next.
+	batch int
 	// seen is the topic as it was when the listener last did what it asks for.
 	seen view
 }
@@ -60,11 +76,13 @@ func (m *messages) start(ctx context.Context) error {
 
 // read reads on from the store.
 func (m *messages) read(ctx context.Context) error {
-	batch, _, err := m.topic.threads.After(ctx, m.topic.threadID, m.cursor, readBatch)
+	batch, _, err := m.topic.threads.After(ctx, m.topic.threadID, m.cursor, m.batch)
 	if err != nil {
 		return err
 	}
-	m.pending, m.more = batch, len(batch) == readBatch
+	if m.pending, m.more = batch, len(batch) == m.batch; m.more {
+		m.batch = nextBatch(batch)
+	}
 	return nil
 }
 

@@ -2,9 +2,11 @@ package feed
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -262,4 +264,21 @@ func TestReadsAreRepeatedWhileRedisIsAway(t *testing.T) {
 	}
 	require.NoError(t, ended(ctx, err), "this one was cancelled by its caller")
 	require.Error(t, ended(t.Context(), others), "and this one was not")
+}
+
+// A listener with a slow client must not hold megabytes, and one that is far behind not make a round trip for each message.
+func TestBatchesAreAsLargeAsTheirMessagesAllow(t *testing.T) {
+	t.Parallel()
+	of := func(n, bytes int) []*store.Message {
+		batch := make([]*store.Message, n)
+		for i := range batch {
+			batch[i] = &store.Message{Content: json.RawMessage(strings.Repeat("x", bytes))}
+		}
+		return batch
+	}
+	assert.Equal(t, 4*firstBatch, nextBatch(of(firstBatch, 100)), "they grow by steps")
+	assert.Equal(t, mostBatch, nextBatch(of(mostBatch, 100)))
+	assert.Equal(t, 4, nextBatch(of(firstBatch, 256<<10)), "a MiB of messages of 256 KiB")
+	assert.Equal(t, 1, nextBatch(of(1, 16<<20)))
+	assert.Equal(t, 4, nextBatch(of(1, 0)))
 }

@@ -36,8 +36,8 @@ func TestGetParametersAreStrict(t *testing.T) {
 	s := newServer(t)
 	const query = "query={agentStateCount}"
 	for params, want := range map[string]string{
-		"":                                   "Give a GraphQL document as `query`.",
-		"query=":                             "Give a GraphQL document as `query`.",
+		"":                                   "Give `query` as a GraphQL document.",
+		"query=":                             "Give `query` as a GraphQL document.",
 		query + "&query={health{status}}":    "Give the URL parameter `query` once.",
 		query + "&operationName=%ff":         "Give the URL parameter `operationName` in UTF-8.",
 		query + "&x=%zz":                     "Send URL parameters that are percent-encoded",

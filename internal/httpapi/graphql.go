@@ -92,7 +92,7 @@ func presentTokenLimit(limit int, next graphql.ErrorPresenterFunc) graphql.Error
 		}
 		return &gqlerror.Error{
 			Message:    fmt.Sprintf("Send a document of at most %d tokens.", limit),
-			Extensions: map[string]any{"code": codeLimitExceeded, "limit": limit},
+			Extensions: map[string]any{"code": codeLimitExceeded, "limit": limit, "actual": limit + 1},
 		}
 	}
 }

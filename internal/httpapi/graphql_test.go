@@ -140,7 +140,7 @@ func TestTokenLimit(t *testing.T) {
 	got := s.post(t, fields(50), "Accept", "application/graphql-response+json")
 	assert.Equal(t, 400, got.status)
 	assert.JSONEq(t, `{"errors":[{"message":"Send a document of at most 10 tokens.",
-		"extensions":{"code":"LIMIT_EXCEEDED","limit":10}}]}`, got.body)
+		"extensions":{"code":"LIMIT_EXCEEDED","limit":10,"actual":11}}]}`, got.body)
 
 	// All other parse errors keep their code, whatever they say.
 	for _, text := range []string{"{", "exceeded token limit of 10", `{ a(b: "`, "{ a(b: 0x) }", "}", "\\u0000"} {

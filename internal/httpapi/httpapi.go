@@ -68,15 +68,17 @@ func getAndHead(r chi.Router, pattern string, h http.Handler) {
 	r.Method(http.MethodHead, pattern, h)
 }
 
+var foreignOrigin = refusal{
+	status: http.StatusForbidden, code: codeForbidden,
+	message: "Send requests from a page of this server's own origin, or from outside a browser.",
+}
+
 // sameOrigin refuses what a browser posts from a page of another origin, so that no such page can write in its visitor's
 // name. Clients that are not browsers send neither Sec-Fetch-Site nor Origin, and pass.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refusal{
-			status: http.StatusForbidden, code: codeForbidden,
-			message: "Send requests from a page of this server's own origin, or from outside a browser.",
-		}.write(w, mediaJSON)
+		foreignOrigin.write(w, mediaJSON)
 	}))
 	return protection.Handler(next)
 }

@@ -15,9 +15,7 @@ func (q requestReader) readBody(w http.ResponseWriter, r *http.Request) (map[str
 		return nil, refused
 	}
 	if r.ContentLength > q.maxBytes {
-		refused := q.tooLarge()
-		refused.extensions["actual"] = r.ContentLength
-		return nil, refused
+		return nil, q.tooLarge(r.ContentLength)
 	}
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
@@ -25,7 +23,7 @@ func (q requestReader) readBody(w http.ResponseWriter, r *http.Request) (map[str
 	}
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, q.maxBytes)); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, q.tooLarge()
+			return nil, q.tooLarge(q.maxBytes + 1) // the rest is not read
 		}
 		return nil, malformed("Send the whole request body: it broke off.")
 	}
@@ -51,11 +49,12 @@ func checkContent(header http.Header) *refusal {
 	return nil
 }
 
-func (q requestReader) tooLarge() *refusal {
+// tooLarge refuses a body of so many bytes, or more.
+func (q requestReader) tooLarge(actual int64) *refusal {
 	return &refusal{
 		status: http.StatusRequestEntityTooLarge, code: codeLimitExceeded,
 		message:    fmt.Sprintf("Send a request body of at most %d bytes.", q.maxBytes),
-		extensions: map[string]any{"limit": q.maxBytes},
+		extensions: map[string]any{"limit": q.maxBytes, "actual": actual},
 	}
 }
 

@@ -34,7 +34,7 @@ func TestStatusByMediaType(t *testing.T) {
 		"null data":         {fmt.Sprintf(queryOf, `{ agentStateExists(threadId: "fail") }`), 200, 200, `"data":null`},
 		"parse error":       {`{"query":"{"}`, 200, 400, `"code":"GRAPHQL_PARSE_FAILED"`},
 		"validation error":  {`{"query":"{ nothing }"}`, 200, 400, `"code":"GRAPHQL_VALIDATION_FAILED"`},
-		"bad variable":      {`{"query":"query($i: ID!) { agentStateExists(threadId: $i) }","variables":{"i":{}}}`, 200, 400, `"extensions":{"argument":"i","code":"BAD_USER_INPUT"}`},
+		"bad variable":      {`{"query":"query($i: ID!) { agentStateExists(threadId: $i) }","variables":{"i":{}}}`, 200, 400, `"extensions":{"argument":"threadId","code":"BAD_USER_INPUT"}`},
 		"missing operation": {`{"query":"query A { agentStateCount }","operationName":"B"}`, 200, 400, `has no operation \"B\"`},
 		"unnamed operation": {`{"query":"query A { agentStateCount } query B { agentStateCount }"}`, 200, 400, "the document has several"},
 		"unknown hash":      {`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}`, 200, 400, `"code":"PERSISTED_QUERY_NOT_FOUND"`},
@@ -61,10 +61,10 @@ func TestParametersMustHaveTheirTypes(t *testing.T) {
 	s := newServer(t)
 	for body, want := range map[string]string{
 		`{"query":1}`:                            "Give `query` as a string.",
-		`{"query":null}`:                         "Give a GraphQL document as `query`.",
-		`{"query":""}`:                           "Give a GraphQL document as `query`.",
-		`{"Query":"{ agentStateCount }"}`:        "Give a GraphQL document as `query`.",
-		`{"extensions":{"persistedQuery":null}}`: "Give a GraphQL document as `query`.",
+		`{"query":null}`:                         "Give `query` as a GraphQL document.",
+		`{"query":""}`:                           "Give `query` as a GraphQL document.",
+		`{"Query":"{ agentStateCount }"}`:        "Give `query` as a GraphQL document.",
+		`{"extensions":{"persistedQuery":null}}`: "Give `query` as a GraphQL document.",
 		`{"query":"{ agentStateCount }","operationName":{}}`:   "Give `operationName` as a string or null.",
 		`{"query":"{ agentStateCount }","variables":[]}`:       "Give `variables` as an object or null.",
 		`{"query":"{ agentStateCount }","variables":"{}"}`:     "Give `variables` as an object or null.",
@@ -79,7 +79,12 @@ func TestParametersMustHaveTheirTypes(t *testing.T) {
 		assert.Equal(t, 400, got.status, body)
 		want, err := json.Marshal(want)
 		require.NoError(t, err)
-		assert.JSONEq(t, `{"errors":[{"message":`+string(want)+`,"extensions":{"code":"BAD_USER_INPUT"}}]}`, got.body, body)
+		argument := ""
+		if _, rest, ok := strings.Cut(string(want), "`"); ok {
+			name, _, _ := strings.Cut(rest, "`")
+			argument = `,"argument":"` + name + `"`
+		}
+		assert.JSONEq(t, `{"errors":[{"message":`+string(want)+`,"extensions":{"code":"BAD_USER_INPUT"`+argument+`}}]}`, got.body, body)
 	}
 }
 
@@ -145,7 +150,7 @@ func TestBodyLimit(t *testing.T) {
 		assert.Equal(t, status, res.StatusCode, size)
 		if status == 413 {
 			assert.JSONEq(t, `{"errors":[{"message":"Send a request body of at most 1000 bytes.",
-				"extensions":{"code":"LIMIT_EXCEEDED","limit":1000}}]}`, string(got))
+				"extensions":{"code":"LIMIT_EXCEEDED","limit":1000,"actual":1001}}]}`, string(got))
 		}
 	}
 }

@@ -41,21 +41,27 @@ func toParams(fields map[string]any) (*graphql.RawParams, *refusal) {
 	var params graphql.RawParams
 	var ok bool
 	if params.Query, ok = optional[string](fields["query"]); !ok {
-		return nil, malformed("Give `query` as a string.")
+		return nil, badParameter("query", "Give `query` as a string.")
 	}
 	if params.OperationName, ok = optional[string](fields["operationName"]); !ok {
-		return nil, malformed("Give `operationName` as a string or null.")
+		return nil, badParameter("operationName", "Give `operationName` as a string or null.")
 	}
 	if params.Variables, ok = optional[map[string]any](fields["variables"]); !ok {
-		return nil, malformed("Give `variables` as an object or null.")
+		return nil, badParameter("variables", "Give `variables` as an object or null.")
 	}
 	if params.Extensions, ok = optional[map[string]any](fields["extensions"]); !ok {
-		return nil, malformed("Give `extensions` as an object or null.")
+		return nil, badParameter("extensions", "Give `extensions` as an object or null.")
 	}
 	if params.Query == "" && params.Extensions["persistedQuery"] == nil {
-		return nil, malformed("Give a GraphQL document as `query`.")
+		return nil, badParameter("query", "Give `query` as a GraphQL document.")
 	}
 	return &params, nil
+}
+
+func badParameter(name, message string) *refusal {
+	refused := malformed("%s", message)
+	refused.extensions = map[string]any{"argument": name}
+	return refused
 }
 
 // optional gives v as a T, or the zero T where v is null; ok is false where v is something else.

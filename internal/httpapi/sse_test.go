@@ -122,7 +122,7 @@ func TestStreamTellsWhatIsWrongWithTheOperation(t *testing.T) {
 func TestStreamOfABadRequest(t *testing.T) {
 	s := newServer(t)
 	for body, want := range map[string]string{
-		`{`: "is valid JSON", `{}`: "Give a GraphQL document", `{"query":"{ a }","variables":1}`: "object or null",
+		`{`: "is valid JSON", `{}`: "Give `query` as a GraphQL document", `{"query":"{ a }","variables":1}`: "object or null",
 	} {
 		got := s.post(t, body, "Accept", "text/event-stream")
 		assert.Equal(t, 400, got.status)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -40,20 +41,86 @@ func (s strictVariables) MutateOperationContext(_ context.Context, op *graphql.O
 // variablePath is what the path of an error of gqlparser about a variable begins with.
 const variablePath = "variable"
 
-// presentVariables gives errors about the values of variables the code of bad input and the path of the value as its argument:
-// what is wrong is what was given, not the document. All others go to next.
+// presentVariables gives errors about the values of variables the code of bad input, and as its argument the path of the input
+// field that the value is for: what is wrong is what was given, not the document. All others go to next.
 func presentVariables(next graphql.ErrorPresenterFunc) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		bad, ok := err.(*gqlerror.Error) //nolint:errorlint // a wrapped one comes from a resolver
 		if !ok || bad.Extensions["code"] != errcode.ValidationFailed || len(bad.Path) < 2 || bad.Path[0] != ast.PathName(variablePath) {
 			return next(ctx, err)
 		}
-		argument := bad.Path[1:].String()
+		variable, argument := bad.Path[1:].String(), bad.Path[1:]
+		if graphql.HasOperationContext(ctx) {
+			if name, ok := argument[0].(ast.PathName); ok {
+				argument = slices.Concat(useOf(graphql.GetOperationContext(ctx).Operation, string(name)), argument[1:])
+			}
+		}
+		// gqlparser tells the kind of Go that it has, a string for a number, or the 0 that it failed to make of it.
+		message := bad.Message
+		if value, kind, ok := strings.Cut(message, " as "); ok && strings.HasPrefix(value, "cannot use ") {
+			message = "give it a value of type " + kind
+		}
 		return &gqlerror.Error{
-			Message:    fmt.Sprintf("Check the variable %s: %s.", argument, bad.Message),
-			Extensions: map[string]any{"code": codeBadUserInput, "argument": argument},
+			Message:    fmt.Sprintf("Check the variable %s: %s.", variable, message),
+			Extensions: map[string]any{"code": codeBadUserInput, "argument": argument.String()},
 		}
 	}
+}
+
+// useOf gives the path of the first argument, or part of one, that an operation gives a variable to; that of the variable itself
+// where there is none.
+func useOf(op *ast.OperationDefinition, variable string) ast.Path {
+	if op != nil {
+		if path := useInSelections(op.SelectionSet, variable); path != nil {
+			return path
+		}
+	}
+	return ast.Path{ast.PathName(variable)}
+}
+
+func useInSelections(set ast.SelectionSet, variable string) ast.Path {
+	for _, selection := range set {
+		var path ast.Path
+		switch selection := selection.(type) {
+		case *ast.Field:
+			if path = useInArguments(selection.Arguments, variable); path == nil {
+				path = useInSelections(selection.SelectionSet, variable)
+			}
+		case *ast.InlineFragment:
+			path = useInSelections(selection.SelectionSet, variable)
+		case *ast.FragmentSpread: // validation has looked it up, and let through no cycles
+			path = useInSelections(selection.Definition.SelectionSet, variable)
+		}
+		if path != nil {
+			return path
+		}
+	}
+	return nil
+}
+
+func useInArguments(arguments ast.ArgumentList, variable string) ast.Path {
+	for _, argument := range arguments {
+		if path := useInValue(ast.Path{ast.PathName(argument.Name)}, argument.Value, variable); path != nil {
+			return path
+		}
+	}
+	return nil
+}
+
+func useInValue(at ast.Path, value *ast.Value, variable string) ast.Path {
+	if value.Kind == ast.Variable && value.Raw == variable {
+		return at
+	}
+	for i, child := range value.Children {
+		var next ast.PathElement = ast.PathName(child.Name)
+		if value.Kind == ast.ListValue {
+			next = ast.PathIndex(i)
+		}
+		if path := useInValue(slices.Concat(at, ast.Path{next}), child.Value, variable); path != nil {
+			return path
+		}
+	}
+	return nil
 }
 
 // check checks a value of a variable, or a part of one. That nothing is missing or too much gqlparser has checked.

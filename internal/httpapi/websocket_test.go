@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -181,6 +182,50 @@ func TestWebSocketOfAnotherOriginIsRefused(t *testing.T) {
 		HTTPClient: s.Client(), HTTPHeader: http.Header{"Origin": {"https://evil.example"}},
 	})
 	require.Error(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
 	res.Body.Close()
 	assert.Equal(t, 403, res.StatusCode)
+	assert.Contains(t, string(body), `"code":"FORBIDDEN"`)
+	own := &websocket.DialOptions{HTTPClient: s.Client(), HTTPHeader: http.Header{"Origin": {s.URL}}}
+	conn, res, err := websocket.Dial(t.Context(), s.URL+"/graphql", own)
+	require.NoError(t, err)
+	if res.Body != nil {
+		res.Body.Close()
+	}
+	require.NoError(t, conn.CloseNow())
+}
+
+// What encoding/json would take and change without a word is no message.
+func TestMessagesOverAWebSocketAreReadStrictly(t *testing.T) {
+	for protocol, words := range dialects {
+		for name, message := range map[string]string{
+			"half of a surrogate pair": `{"id":"1","type":"%s","payload":{"query":"{agentStateCount}","variables":{"a":"\ud800"}}}`,
+			"bad UTF-8":                `{"id":"1","type":"%s","payload":{"query":"{agentStateCount}","variables":{"a":"` + "\xff" + `"}}}`,
+			"repeated key":             `{"id":"1","type":"%s","payload":{"query":"{agentStateCount}","query":"{health{status}}"}}`,
+			"two values":               `{"id":"1","type":"%s","payload":{"query":"{agentStateCount}"}}{}`,
+			"no object":                `["%s"]`,
+			"nothing":                  ``,
+			"nested too deep":          `{"id":"1","type":"%s","payload":{"query":"{agentStateCount}","variables":{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}}}`,
+		} {
+			t.Run(protocol+", "+name, func(t *testing.T) {
+				s := newServer(t)
+				c := s.dial(t, protocol)
+				c.initiate(t)
+				kind := websocket.MessageText
+				if name == "bad UTF-8" {
+					kind = websocket.MessageBinary // in a text message the library itself would refuse it
+				}
+				require.NoError(t, c.Write(c.ctx, kind, []byte(strings.Replace(message, "%s", words.subscribe, 1))))
+				_, got, err := c.Read(c.ctx)
+				for err == nil && string(got) == `{"type":"ka"}` {
+					_, got, err = c.Read(c.ctx)
+				}
+				var closed websocket.CloseError
+				require.ErrorAs(t, err, &closed, string(got))
+				assert.Equal(t, websocket.StatusCode(4400), closed.Code)
+				assert.Regexp(t, `^Send messages that (is|are|has)`, closed.Reason)
+			})
+		}
+	}
 }

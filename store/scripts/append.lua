@@ -7,7 +7,7 @@
 --       then three for each message: id, type letter, body (store/element.go).
 -- Reply: {'OK', epoch, how many were there already, then two for each message: sequence number and element}
 --        {'NOT_FOUND'}  {'EXISTS'}  {'CONFLICT', current version}  {'ID_TAKEN', which message, from 1}
---        {'FULL', how many messages the thread would hold}
+--        {'FULL', how many messages the thread would hold, or where the oldest are trimmed how many are new}
 -- Cost: the same at any length of the thread.
 
 local owner, id, expected, mode, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -87,7 +87,7 @@ if expected ~= '' and tonumber(expected) ~= thread.version then
 end
 local held = thread.seq - thread.base + #fresh
 if held > most and (overflow ~= 'trim' or #fresh > most) then
-  return {'FULL', held}
+  return {'FULL', overflow == 'trim' and #fresh or held}
 end
 
 if created then

@@ -1,0 +1,33 @@
+package resolver
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A panic is one entry of the log, which the client's errorId leads to and whose stack leads to the place.
+func TestAPanicIsLoggedWithItsStack(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	r := &Resolver{Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	err := func() (err error) {
+		defer func() { err = r.Recover(t.Context(), recover()) }()
+		panicking()
+		return nil
+	}()
+	shown := r.Present(t.Context(), err)
+	assert.Equal(t, CodeInternal, shown.Extensions["code"])
+	assert.NotContains(t, shown.Message, "secret")
+	var entry map[string]any
+	require.NoError(t, json.Unmarshal(log.Bytes(), &entry), "one entry: %s", log.String())
+	assert.Equal(t, shown.Extensions["errorId"], entry["errorId"])
+	assert.Equal(t, "panic: a secret", entry["error"])
+	assert.Contains(t, entry["stack"], "resolver.panicking")
+}
+
+func panicking() { panic("a secret") }
