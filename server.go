@@ -70,7 +70,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	if err != nil {
 		return err
 	}
-	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log)
+	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log, time.Duration(cfg.SlowClientTimeout))
 	res := newResolver(cfg, st, hub, log)
 	streams := httpapi.NewStreams()
 	server := &http.Server{
@@ -87,6 +87,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Log:             log,
 			Streams:         streams,
 			KeepAlive:       keepAlive,
+			// Longer than the feed's patience: a client that comes back in between is still told why its subscription has ended.
+			WriteTimeout: 2 * time.Duration(cfg.SlowClientTimeout),
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

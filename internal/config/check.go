@@ -67,6 +67,7 @@ func (c Config) rules() []rule {
 		{"LISTEN_ADDR", "host:port", isAddr(c.ListenAddr, 0)},
 		oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
+		between("SLOW_CLIENT_TIMEOUT", c.SlowClientTimeout, Duration(time.Second), Duration(time.Hour)),
 		between("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0, Duration(time.Hour)),
 		{"REDIS_HOST", "a host or an address alone; the port goes into REDIS_PORT, a URL into REDIS_URL", isHost(r.Host)},
 		between("REDIS_PORT", r.Port, 1, 65535),

@@ -18,11 +18,12 @@ type Config struct {
 	// Warnings are for the log: variables that look mistyped, and those that have no effect.
 	Warnings []string
 
-	ListenAddr      string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
-	LogLevel        string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
-	LogFormat       string   `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
-	Environment     string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it"`
-	ShutdownTimeout Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"how long requests may finish after SIGTERM; 0 to 1h"`
+	ListenAddr        string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
+	LogLevel          string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	LogFormat         string   `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+	Environment       string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it"`
+	SlowClientTimeout Duration `env:"SLOW_CLIENT_TIMEOUT" envDefault:"1m" help:"how long a listener may take nothing of what there is for it; 1s to 1h"`
+	ShutdownTimeout   Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"how long requests may finish after SIGTERM; 0 to 1h"`
 }
 
 // Redis says where Redis is, and how its keys begin.

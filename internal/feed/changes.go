@@ -18,7 +18,7 @@ type Change struct {
 
 // Changes follows a thread from now on: each change with the thread as read says. Changes in quick succession may come as one,
 // the last one always comes. The stream goes on when the thread is gone, and tells when it is created anew; it ends with ctx.
-// Errors: store.ErrNotFound, store.ErrUnavailable. Each change costs a round trip.
+// Errors: store.ErrNotFound, store.ErrUnavailable; of the stream also *StalledError. Each change costs a round trip.
 func (h *Hub) Changes(ctx context.Context, threads *store.Threads, threadID string, read store.Read) (*Stream[Change], error) {
 	return listen(ctx, h, threads, threadID, func(f *follower) listener[Change] { return &changes{follower: f, read: read} })
 }
@@ -42,7 +42,7 @@ func (c *changes) start(ctx context.Context) error {
 		return err
 	}
 	c.seen = c.topic.view() // ahead of the read: what happens between is seen as a change
-	state, err := c.topic.threads.Get(ctx, c.topic.threadID, store.Read{})
+	state, err := c.topic.state(ctx, store.Read{})
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,8 @@ func (c *changes) run(ctx context.Context, out chan<- Change) error {
 		if change.Kind == 0 {
 			continue
 		}
-		select {
-		case out <- change:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := give(ctx, c.follower, out, change); err != nil {
+			return err
 		}
 	}
 }
@@ -88,7 +86,7 @@ func (c *changes) upToDate(v view) bool {
 func (c *changes) next(ctx context.Context) (Change, error) {
 	var state *store.AgentState
 	err := persist(ctx, func() (err error) {
-		state, err = c.topic.threads.Get(ctx, c.topic.threadID, c.read)
+		state, err = c.topic.state(ctx, c.read)
 		return err
 	})
 	switch {

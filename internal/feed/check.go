@@ -21,7 +21,9 @@ func (h *Hub) check(ctx context.Context) {
 	h.mu.Lock()
 	topics := make([]*topic, 0, len(h.topics))
 	for _, t := range h.topics {
-		topics = append(topics, t)
+		if t.idle == nil { // else whoever comes reads for himself
+			topics = append(topics, t)
+		}
 	}
 	h.mu.Unlock()
 	for _, t := range topics {

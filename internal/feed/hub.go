@@ -32,9 +32,23 @@ type pace struct {
 	lastWords time.Duration
 	// check is about how often the topics are compared with the store. It costs a round trip for each.
 	check time.Duration
+	// linger is how long a topic that its last listener has left stays subscribed: who comes back soon finds it as it was.
+	linger time.Duration
+	// stall is how long a listener may take nothing of what there is for it.
+	stall time.Duration
 }
 
-var defaultPace = pace{join: 5 * time.Second, lastWords: 3 * time.Second, check: 30 * time.Second}
+var defaultPace = pace{
+	join: 5 * time.Second, lastWords: 3 * time.Second, check: 30 * time.Second, linger: 2 * time.Second, stall: time.Minute,
+}
+
+const (
+	// mostLingering bounds the topics that linger; beyond it they go at once.
+	mostLingering = 1000
+	// readsAtOnce bounds the reads of the store for listeners. After a reconnection each of them reads once; so they do that one
+	// after the other, as fast as Redis is, and leave connections of the pool to others.
+	readsAtOnce = 16
+)
 
 // Hub knows who listens to which thread, and keeps the subscriptions of the process accordingly on one connection. It is safe for
 // concurrent use. Its goroutines end with Close.
@@ -46,18 +60,26 @@ type Hub struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
+	// reading has a place for each read of the store that is under way for a listener.
+	reading chan struct{}
+
 	mu     sync.Mutex
 	closed bool
-	topics map[store.Channel]*topic
+	// lingering counts the topics without listeners.
+	lingering int
+	topics    map[store.Channel]*topic
 	// dirty are the channels whose subscription may not be what it should be.
 	dirty map[store.Channel]struct{}
 	// kick tells the writer that something is dirty.
 	kick chan struct{}
 }
 
-// New starts a hub. open makes a pub/sub connection; it is called again whenever one has ended.
-func New(open func(context.Context) Source, log *slog.Logger) *Hub {
-	return newHub(open, log, defaultPace)
+// New starts a hub. open makes a pub/sub connection; it is called again whenever one has ended. A listener that takes nothing for
+// the time stall although there is something for it ends with *StalledError.
+func New(open func(context.Context) Source, log *slog.Logger, stall time.Duration) *Hub {
+	p := defaultPace
+	p.stall = stall
+	return newHub(open, log, p)
 }
 
 func newHub(open func(context.Context) Source, log *slog.Logger, p pace) *Hub {
@@ -65,6 +87,7 @@ func newHub(open func(context.Context) Source, log *slog.Logger, p pace) *Hub {
 	h := &Hub{
 		open: open, log: log, pace: p, ctx: ctx, cancel: cancel,
 		topics: make(map[store.Channel]*topic), dirty: make(map[store.Channel]struct{}), kick: make(chan struct{}, 1),
+		reading: make(chan struct{}, readsAtOnce),
 	}
 	h.done.Go(func() { h.run(ctx) })
 	h.done.Go(func() { h.checks(ctx) })
@@ -94,6 +117,11 @@ func (h *Hub) enter() bool {
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
+	for _, t := range h.topics {
+		if t.idle != nil {
+			t.idle.Stop()
+		}
+	}
 	h.mu.Unlock()
 	h.cancel()
 	h.done.Wait()
@@ -115,10 +143,18 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	channel := threads.Channel(threadID)
 	h.mu.Lock()
 	t := h.topics[channel]
-	if t == nil {
-		t = &topic{threads: threads, threadID: threadID, channel: channel, followers: make(map[*follower]struct{})}
+	switch {
+	case t == nil:
+		t = &topic{
+			threads: threads, threadID: threadID, channel: channel, reading: h.reading,
+			followers: make(map[*follower]struct{}), reads: make(map[readKey]*sharedRead),
+		}
 		h.topics[channel] = t
 		h.dirty[channel] = struct{}{}
+	case t.idle != nil:
+		t.idle.Stop()
+		t.idle = nil
+		h.lingering--
 	}
 	f := &follower{topic: t, pace: h.pace, wake: make(chan struct{}, 1)}
 	t.mu.Lock()
@@ -129,22 +165,41 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	return f
 }
 
-// leave takes a listener away, and the topic with the last one.
+// leave takes a listener away. With the last one the topic goes too, after a while.
 func (h *Hub) leave(f *follower) {
 	t := f.topic
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	t.mu.Lock()
 	delete(t.followers, f)
 	last := len(t.followers) == 0
 	t.mu.Unlock()
-	if last && h.topics[t.channel] == t {
-		delete(h.topics, t.channel)
-		h.dirty[t.channel] = struct{}{}
+	if !last {
+		return
 	}
-	h.mu.Unlock()
-	if last {
-		h.wakeWriter()
+	h.lingering++
+	if h.pace.linger == 0 || h.closed || h.lingering > mostLingering {
+		h.retire(t)
+		return
 	}
+	var timer *time.Timer
+	timer = time.AfterFunc(h.pace.linger, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if t.idle == timer { // nobody has come meanwhile
+			h.retire(t)
+		}
+	})
+	t.idle = timer
+}
+
+// retire takes a topic without listeners away. The caller holds mu.
+func (h *Hub) retire(t *topic) {
+	t.idle = nil
+	h.lingering--
+	delete(h.topics, t.channel)
+	h.dirty[t.channel] = struct{}{}
+	h.wakeWriter()
 }
 
 func (h *Hub) wakeWriter() {

@@ -24,7 +24,7 @@ func inBubble(t *testing.T, test func(t *testing.T, a *air, h *Hub, threads *sto
 	synctest.Test(t, func(t *testing.T) {
 		a := newAir()
 		p := defaultPace
-		p.check = testPace.check
+		p.check, p.linger = testPace.check, testPace.linger
 		h := newHub(a.open, quiet, p)
 		test(t, a, h, threads)
 		h.Close()
@@ -340,4 +340,79 @@ func TestListenersAreCounted(t *testing.T) {
 	w.listen("")
 	w.hub.Close()
 	assert.Zero(t, w.hub.Listeners())
+}
+
+// kept counts the topics there are, and those of them that linger.
+func (h *Hub) kept() (topics, lingering int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.topics), h.lingering
+}
+
+// requireNothingLeft wants no topic, and no subscription.
+func requireNothingLeft(t *testing.T, a *air, h *Hub) {
+	t.Helper()
+	synctest.Wait()
+	topics, lingering := h.kept()
+	assert.Zero(t, topics)
+	assert.Zero(t, lingering)
+	a.await(t, "no subscription", func() bool { return len(a.wires[len(a.wires)-1].subscribed) == 0 })
+}
+
+// A page that is reloaded leaves its thread and comes back at once.
+func TestATopicLingers(t *testing.T) {
+	inBubble(t, func(t *testing.T, a *air, h *Hub, threads *store.Threads) {
+		h.pace.linger = defaultPace.linger
+		first := h.join(threads, "one")
+		synctest.Wait()
+		assert.Len(t, a.last().took(), 1)
+		h.leave(first)
+		time.Sleep(defaultPace.linger - 1)
+		a.publish(store.Event{Channel: threads.Channel("one"), Kind: store.Updated, Epoch: "e", Seq: 1, Version: 1})
+		synctest.Wait()
+		second := h.join(threads, "one")
+		assert.Same(t, first.topic, second.topic)
+		assert.Equal(t, 1, second.topic.view().head.Seq, "it has heard what was announced meanwhile")
+		time.Sleep(2 * defaultPace.linger)
+		assert.Empty(t, a.last().took(), "it is listened to")
+		h.leave(second)
+		time.Sleep(defaultPace.linger)
+		synctest.Wait()
+		assert.Equal(t, "unsubscribe", a.last().took()[0].name)
+		requireNothingLeft(t, a, h)
+	})
+}
+
+func TestFewTopicsLinger(t *testing.T) {
+	inBubble(t, func(t *testing.T, a *air, h *Hub, threads *store.Threads) {
+		h.pace.linger = defaultPace.linger
+		for i := range mostLingering + 500 {
+			h.leave(h.join(threads, fmt.Sprint(i)))
+			topics, _ := h.kept()
+			assert.LessOrEqual(t, topics, mostLingering)
+		}
+		_, lingering := h.kept()
+		assert.Equal(t, mostLingering, lingering)
+		time.Sleep(defaultPace.linger)
+		requireNothingLeft(t, a, h)
+	})
+}
+
+// Ten thousand times a second somebody comes and goes, and nothing is left of it.
+func TestComingAndGoing(t *testing.T) {
+	inBubble(t, func(t *testing.T, a *air, h *Hub, threads *store.Threads) {
+		h.pace.linger = defaultPace.linger
+		for i := range 30_000 {
+			f := h.join(threads, fmt.Sprint(i%50))
+			if i%10 == 0 {
+				synctest.Wait()
+			}
+			h.leave(f)
+			time.Sleep(100 * time.Microsecond)
+		}
+		time.Sleep(defaultPace.linger)
+		requireNothingLeft(t, a, h)
+		assert.Empty(t, h.dirty)
+		assert.Len(t, a.last().took(), 2*50, "each was subscribed to once, and left once")
+	})
 }

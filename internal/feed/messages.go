@@ -25,7 +25,8 @@ func nextBatch(batch []*store.Message) int {
 }
 
 // Messages follows the messages of a thread: those behind the cursor after, or where that is empty those that are added from now
-// on. Errors: store.ErrNotFound, store.ErrBadCursor, *store.CursorExpiredError, store.ErrUnavailable. The stream ends regularly
+// on. Errors: store.ErrNotFound, store.ErrBadCursor, *store.CursorExpiredError, store.ErrUnavailable; of the stream also
+// *StalledError. The stream ends regularly
 // when the thread is gone and the listener has had everything, and with *store.CursorExpiredError where it has not, or where that
 // cannot be known because the thread went while Redis could not be heard.
 // Starting costs one round trip; a listener that keeps up costs none.
@@ -66,7 +67,7 @@ func (m *messages) start(ctx context.Context) error {
 	if !m.fromNow {
 		return m.read(ctx)
 	}
-	state, err := m.topic.threads.Get(ctx, m.topic.threadID, store.Read{})
+	state, err := m.topic.state(ctx, store.Read{})
 	if err != nil {
 		return err
 	}
@@ -74,9 +75,9 @@ func (m *messages) start(ctx context.Context) error {
 	return nil
 }
 
-// read reads on from the store.
+// read reads on from the store. What the topic looked like ahead of that is in seen.
 func (m *messages) read(ctx context.Context) error {
-	batch, _, err := m.topic.threads.After(ctx, m.topic.threadID, m.cursor, m.batch)
+	batch, err := m.topic.after(ctx, readKey{cursor: m.cursor, limit: m.batch, view: m.seen})
 	if err != nil {
 		return err
 	}
@@ -158,12 +159,10 @@ func (m *messages) depart(ctx context.Context, cause *store.CursorExpiredError) 
 // deliver gives out what is pending, or the error of ctx.
 func (m *messages) deliver(ctx context.Context, out chan<- *store.Message) error {
 	for _, message := range m.pending {
-		select {
-		case out <- message:
-			m.cursor.Seq = message.Seq
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := give(ctx, m.follower, out, message); err != nil {
+			return err
 		}
+		m.cursor.Seq = message.Seq
 	}
 	m.pending = nil
 	return nil

@@ -27,6 +27,32 @@ var (
 	errClosed = fmt.Errorf("%w: the feed is closed", store.ErrUnavailable)
 )
 
+// StalledError says that a listener took nothing for so long although there was something for it. What it has had it knows by its
+// cursor, and may come back with that.
+type StalledError struct{ After time.Duration }
+
+func (e *StalledError) Error() string {
+	return fmt.Sprintf("the listener took nothing for %v", e.After)
+}
+
+// give gives a listener something, or the error of ctx, or a *StalledError where nobody takes it in time.
+func give[T any](ctx context.Context, f *follower, out chan<- T, v T) error {
+	if f.patience == nil {
+		f.patience = time.NewTimer(f.pace.stall)
+	} else {
+		f.patience.Reset(f.pace.stall)
+	}
+	defer f.patience.Stop()
+	select {
+	case out <- v:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.patience.C:
+		return &StalledError{After: f.pace.stall}
+	}
+}
+
 // listener follows one thread.
 type listener[T any] interface {
 	// start waits for the subscription, and reads where the listener stands.

@@ -27,8 +27,8 @@ const (
 	inline = 300
 )
 
-// testPace leaves it to the tests when topics are checked, and never gives up on what is held back.
-var testPace = pace{join: patience, lastWords: patience, check: 1000 * time.Hour}
+// testPace leaves it to the tests when topics are checked, never gives up on what is held back, and lets no topic linger.
+var testPace = pace{join: patience, lastWords: patience, check: 1000 * time.Hour, stall: 1000 * time.Hour}
 
 // impatient is for tests in which the announcement of an end does not come.
 func impatient(p *pace) { p.lastWords = 50 * time.Millisecond }

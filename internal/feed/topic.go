@@ -21,8 +21,14 @@ type topic struct {
 	threads  *store.Threads
 	threadID string
 	channel  store.Channel
+	// reading is the hub's bound on reads of the store.
+	reading chan struct{}
+	// idle runs while there are no listeners; the hub's mutex guards it.
+	idle *time.Timer
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// reads are those of the store that are under way for listeners.
+	reads     map[readKey]*sharedRead
 	followers map[*follower]struct{}
 	// joined says that the channel was subscribed at least once.
 	joined bool
@@ -52,6 +58,8 @@ type follower struct {
 	topic *topic
 	pace  pace
 	wake  chan struct{}
+	// patience runs while something is given out.
+	patience *time.Timer
 }
 
 // apply takes in an event, and wakes the listeners. It never blocks and never calls Redis: the connection waits for it.

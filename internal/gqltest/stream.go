@@ -17,7 +17,7 @@ type Stream struct {
 	ended  chan struct{}
 }
 
-// Event is what came: a result with its data, its errors or both, or one of the ends.
+// Event is what came: a result with its data, its errors or both, or one of the ends. An `error` of a WebSocket is a result and an end.
 type Event struct {
 	Data   json.RawMessage
 	Errors []Error

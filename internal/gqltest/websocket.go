@@ -115,7 +115,7 @@ func readFrames(ctx context.Context, conn *websocket.Conn, give func(Event) bool
 		if err != nil {
 			return fmt.Errorf("gqltest: payload of %s: %w", f.Type, err)
 		}
-		if !give(e) {
+		if !give(e) || f.Type == "error" && !give(Event{Complete: true}) { // an error is the end of its operation
 			return nil
 		}
 	}

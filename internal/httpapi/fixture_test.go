@@ -37,8 +37,9 @@ type server struct {
 	*httptest.Server
 	stub *stub
 	log  *logBuffer
-	// stop cancels the base context, as a server that shuts down does.
-	stop context.CancelFunc
+	// stop cancels the base context and ends the streams, as a server that shuts down does.
+	stop    func()
+	streams *httpapi.Streams
 	// served gets the path of each request whose handler has returned.
 	served chan string
 }
@@ -61,6 +62,7 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		Recover:         func(context.Context, any) error { return errors.New("a resolver has panicked") },
 		MaxRequestBytes: 1 << 20,
 		MaxQueryTokens:  500,
+		WriteTimeout:    patience,
 		Playground: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "playground "+r.URL.Path)
 		}),
@@ -77,7 +79,8 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		handler.ServeHTTP(w, r)
 	}))
 	base, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.streams = cfg.Streams
+	s.stop = func() { stop(); s.streams.Close() }
 	s.Config.BaseContext = func(net.Listener) context.Context { return base }
 	s.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(s.log, nil), slog.LevelError)
 	t.Cleanup(func() {
@@ -85,6 +88,15 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		s.Close()
 	})
 	return s
+}
+
+// finish stops the server, and wants everything that its streams have started to end.
+func (s *server) finish(t testing.TB) {
+	t.Helper()
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(t, s.streams.Wait(ctx))
 }
 
 // answer is a response that was read to its end.

@@ -19,12 +19,14 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes}
-	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: eventWriteTimeout}
+	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout}
+	sockets := webSocket{
+		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
+		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout,
+	}
 
 	server := handler.New(cfg.Schema)
-	for _, transport := range []graphql.Transport{
-		newWebSocket(cfg.MaxRequestBytes, cfg.KeepAlive, cfg.Streams), events, plain{requests: requests, events: events},
-	} {
+	for _, transport := range []graphql.Transport{sockets, events, plain{requests: requests, events: events}} {
 		server.AddTransport(guarded{transport, panics})
 	}
 	server.SetErrorPresenter(presentVariables(presentTokenLimit(cfg.MaxQueryTokens, cfg.PresentError)))

@@ -39,6 +39,8 @@ type Config struct {
 	Streams *Streams
 	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
 	KeepAlive time.Duration
+	// WriteTimeout is how long a client may take to receive one message or event before it is cut off.
+	WriteTimeout time.Duration
 }
 
 // New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, and with

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
@@ -23,16 +22,6 @@ const (
 	codeUnknownQuery    = "PERSISTED_QUERY_NOT_FOUND"
 	codeInternal        = "INTERNAL_SERVER_ERROR"
 )
-
-// gqlgen's WebSocket asks this table whether an error that came before the execution is one of the request (`error`
-// message) or a result (`next`). The table is a plain map that is read while serving, so it can only be filled before.
-func init() {
-	for _, code := range []string{
-		codeBadUserInput, codeLimitExceeded, codeUnauthenticated, codeForbidden, codeUnknownQuery,
-	} {
-		errcode.RegisterErrorType(code, errcode.KindProtocol)
-	}
-}
 
 // refusal is the answer to a request that did not get as far as an execution.
 type refusal struct {

@@ -13,9 +13,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// eventWriteTimeout is how long a client may take to receive one event before its stream is cut off.
-const eventWriteTimeout = 10 * time.Second
-
 // eventStream is the transport for server-sent events: GraphQL over SSE, distinct connections mode,
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, with POST, and with GET for the browser's EventSource.
 type eventStream struct {

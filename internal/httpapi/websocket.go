@@ -1,58 +1,73 @@
 package httpapi
 
 import (
-	"bytes"
-	"fmt"
-	"io"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/coder/websocket"
 )
 
 // initTimeout is how long a WebSocket may take to send its connection_init.
 const initTimeout = 10 * time.Second
 
-// subprotocols are those of a WebSocket in the order of our liking: the first that the client offers too is taken.
-var subprotocols = []string{"graphql-transport-ws", "graphql-ws"}
-
-// webSocket is gqlgen's transport where a WebSocket is asked for, and only there: any request may carry another Upgrade.
+// webSocket is the transport of GraphQL over WebSockets, in both subprotocols that there are.
 type webSocket struct {
-	transport.Websocket
 	streams *Streams
+	panics  panicLog
+	// maxBytes bounds a message of the client, and keepAlive is the time between pings; 0 is none. writeTimeout is how long
+	// the client may take to receive a message.
+	maxBytes                             int64
+	keepAlive, writeTimeout, initTimeout time.Duration
 }
 
-func newWebSocket(maxBytes int64, keepAlive time.Duration, streams *Streams) webSocket {
-	return webSocket{streams: streams, Websocket: transport.Websocket{
-		Implementation:        orderedSubprotocols{},
-		InitTimeout:           initTimeout,
-		PingPongInterval:      keepAlive, // of graphql-transport-ws
-		KeepAlivePingInterval: keepAlive, // of graphql-ws
-		PayloadReadLimit:      &maxBytes,
-	}}
-}
+var _ graphql.Transport = webSocket{}
 
-// Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1).
+// Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1), and only that: any request may carry
+// another Upgrade.
 func (webSocket) Supports(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// Do serves the WebSocket until it is closed.
+// Do answers the handshake. The connection then has a goroutine of its own, which ends with it: with the return of Do the request
+// and its buffers are free.
 func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	if !ownOrigin(r) {
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
-	ctx, leave := t.streams.join(r.Context())
-	defer leave()
-	t.Websocket.Do(w, r.WithContext(ctx), exec)
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{newer.name, older.name}, // the first that the client offers too is taken
+		InsecureSkipVerify: true,                             // the origin was checked
+	})
+	if err != nil {
+		return // Accept has answered
+	}
+	conn.SetReadLimit(t.maxBytes)
+	words := &newer
+	if conn.Subprotocol() != newer.name {
+		words = &older // it was there before clients named a subprotocol
+	}
+	// Not the request's context: that ends with Do, and what it holds is used again by others.
+	ctx, leave := t.streams.join(context.Background())
+	c := &wsConn{
+		transport: t, conn: conn, words: words, exec: exec, operations: make(map[string]*wsOperation),
+		request: &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}},
+	}
+	go func() {
+		defer leave()
+		defer func() {
+			if v := recover(); v != nil {
+				t.panics.caught(c.request, v)
+				_ = conn.CloseNow()
+			}
+		}()
+		c.serve(ctx)
+	}()
 }
-
-var _ graphql.Transport = webSocket{}
 
 // ownOrigin tells whether a handshake comes from a page of the server's own host, or from outside a browser, which sends no
 // Origin. Browsers let any page open a WebSocket to any host, and send the visitor's credentials along.
@@ -65,66 +80,30 @@ func ownOrigin(r *http.Request) bool {
 	return err == nil && strings.EqualFold(at.Host, r.Host)
 }
 
-// orderedSubprotocols accepts WebSockets. gqlgen itself would take the older subprotocol where a client offers both.
-type orderedSubprotocols struct {
-	transport.CoderWebsocketImplementation
+// dialect is what a subprotocol calls its messages. An empty word is one that it does not have.
+type dialect struct {
+	name string
+	// Of the client.
+	subscribe, stop, terminate string
+	// Of the server. echo says that the client's stop is answered by complete.
+	next, keepAlive string
+	echo            bool
 }
 
-func (a orderedSubprotocols) Accept(
-	w http.ResponseWriter, r *http.Request, options transport.WebsocketAcceptOptions,
-) (transport.WebsocketConn, error) {
-	options.Subprotocols = subprotocols
-	conn, err := a.CoderWebsocketImplementation.Accept(w, r, options)
-	if err != nil {
-		return nil, err
+var (
+	// newer is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+	newer = dialect{name: "graphql-transport-ws", subscribe: "subscribe", stop: "complete", next: "next", keepAlive: "ping"}
+	// older is https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md
+	older = dialect{
+		name: "graphql-ws", subscribe: "start", stop: "stop", terminate: "connection_terminate", next: "data", keepAlive: "ka", echo: true,
 	}
-	limited, ok := conn.(limitedConn)
-	if !ok {
-		return nil, fmt.Errorf("%T has no limits", conn)
-	}
-	return strictConn{limited}, nil
-}
+)
 
-// limitedConn is a WebSocket of gqlgen that keeps to limits.
-type limitedConn interface {
-	transport.WebsocketConn
-	transport.WebsocketReadLimiter
-	transport.WebsocketReadDeadliner
-}
-
-// strictConn reads the messages of a client as strictly as the body of a POST: what encoding/json would change without a word,
-// such as half of a surrogate pair, closes the connection.
-type strictConn struct{ limitedConn }
-
-// invalidMessage is the close code for what is no message of the protocol.
-// https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md#invalid-message
-const invalidMessage = 4400
-
-// NextReader gives the next message of the client.
-func (c strictConn) NextReader() (int, io.Reader, error) {
-	kind, r, err := c.limitedConn.NextReader()
-	if err != nil {
-		return kind, nil, err
-	}
-	data, err := io.ReadAll(r) // it is in memory already, and bounded by the read limit
-	if err != nil {
-		return kind, nil, err
-	}
-	if _, refused := decodeObjectOf("messages", data); refused != nil {
-		if err := c.WriteClose(invalidMessage, closeReason(refused.message)); err != nil {
-			return kind, nil, err
-		}
-		return kind, nil, transport.ErrWebsocketClosed
-	}
-	return kind, bytes.NewReader(data), nil
-}
-
-// closeReason shortens a text to what a close frame may hold (RFC 6455, section 5.5).
-func closeReason(text string) string {
-	const most = 123
-	for len(text) > most {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text
-}
+// The close codes of the newer subprotocol, which are used for the older one too.
+const (
+	closeInvalidMessage websocket.StatusCode = 4400
+	closeUnauthorized   websocket.StatusCode = 4401
+	closeInitTimeout    websocket.StatusCode = 4408
+	closeDuplicateID    websocket.StatusCode = 4409
+	closeTwoInits       websocket.StatusCode = 4429
+)

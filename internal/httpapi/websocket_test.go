@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,6 +61,27 @@ func (c *socket) initiate(t testing.TB) {
 	assert.JSONEq(t, `{"type":"connection_ack"}`, c.read(t))
 }
 
+// closed waits until the server closes the connection, and gives why. Pings may come ahead of it.
+func (c *socket) closed(t testing.TB) websocket.CloseError {
+	t.Helper()
+	for {
+		_, message, err := c.Read(c.ctx)
+		if err != nil {
+			var closed websocket.CloseError
+			require.ErrorAs(t, err, &closed)
+			return closed
+		}
+		require.Regexp(t, `^{"type":"(ping|ka)"}$`, string(message))
+	}
+}
+
+// silent asserts that nothing but the answer to a ping comes.
+func (c *socket) silent(t testing.TB) {
+	t.Helper()
+	c.write(t, `{"type":"ping"}`)
+	assert.JSONEq(t, `{"type":"pong"}`, c.read(t))
+}
+
 // The words of both subprotocols for the same things.
 var dialects = map[string]struct{ subscribe, next, stop string }{
 	"graphql-transport-ws": {"subscribe", "next", "complete"},
@@ -80,9 +102,13 @@ func TestSubscriptionOverAWebSocket(t *testing.T) {
 
 			c.write(t, `{"id":"1","type":"`+words.stop+`"}`)
 			receive(t, receive(t, s.stub.subscribed, "the subscription").Done(), "its end")
-			assert.JSONEq(t, `{"id":"1","type":"complete"}`, c.read(t))
+			if protocol == "graphql-ws" {
+				assert.JSONEq(t, `{"id":"1","type":"complete"}`, c.read(t))
+			} else {
+				c.silent(t)
+			}
 			require.NoError(t, c.Close(websocket.StatusNormalClosure, ""))
-			receive(t, s.served, "the end of the connection")
+			s.finish(t)
 		})
 	}
 }
@@ -123,7 +149,7 @@ func TestErrorsOverAWebSocketAreThoseOfTheRequest(t *testing.T) {
 		got := c.read(t)
 		assert.Contains(t, got, `"type":"error"`, payload)
 		assert.Contains(t, got, `"code":"`+code+`"`, payload)
-		c.read(t) // gqlgen's complete behind an error
+		c.silent(t) // an error is the end of its operation
 	}
 }
 
@@ -170,10 +196,9 @@ func TestWebSocketEndsWhenTheServerStops(t *testing.T) {
 	c.write(t, `{"id":"1","type":"subscribe","payload":{"query":`+quote(subscription)+`}}`)
 	ctx := receive(t, s.stub.subscribed, "the subscription")
 	s.stop()
-	_, _, err := c.Read(c.ctx)
-	require.Error(t, err)
+	assert.Equal(t, websocket.CloseError{Code: websocket.StatusGoingAway, Reason: "the server stops; connect again"}, c.closed(t))
 	receive(t, ctx.Done(), "the end of the subscription")
-	receive(t, s.served, "the end of the connection")
+	s.finish(t)
 }
 
 func TestWebSocketOfAnotherOriginIsRefused(t *testing.T) {
@@ -217,15 +242,131 @@ func TestMessagesOverAWebSocketAreReadStrictly(t *testing.T) {
 					kind = websocket.MessageBinary // in a text message the library itself would refuse it
 				}
 				require.NoError(t, c.Write(c.ctx, kind, []byte(strings.Replace(message, "%s", words.subscribe, 1))))
-				_, got, err := c.Read(c.ctx)
-				for err == nil && string(got) == `{"type":"ka"}` {
-					_, got, err = c.Read(c.ctx)
-				}
-				var closed websocket.CloseError
-				require.ErrorAs(t, err, &closed, string(got))
+				closed := c.closed(t)
 				assert.Equal(t, websocket.StatusCode(4400), closed.Code)
 				assert.Regexp(t, `^Send messages that (is|are|has)`, closed.Reason)
 			})
 		}
 	}
+}
+
+// Each breach of the protocol has its close code. https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+func TestCloseCodes(t *testing.T) {
+	const subscribe = `{"id":"1","type":"subscribe","payload":{"query":"subscription { agentStateChanged(threadId: \"a\") { version } }"}}`
+	const init = `{"type":"connection_init"}`
+	for name, c := range map[string]struct {
+		messages []string
+		code     websocket.StatusCode
+		reason   string
+	}{
+		"two inits":              {[]string{init, init}, 4429, "Too many initialisation requests"},
+		"subscribed too early":   {[]string{subscribe}, 4401, "Unauthorized"},
+		"id in use":              {[]string{init, subscribe, subscribe}, 4409, "Subscriber for 1 already exists"},
+		"no type":                {[]string{init, `{"id":"1"}`}, 4400, "Give each message a `type`."},
+		"type that is no string": {[]string{init, `{"type":1}`}, 4400, "Give each message a `type`."},
+		"type of a server":       {[]string{init, `{"type":"next"}`}, 4400, `Send no message of the type "next": it is none of a client of graphql-transport-ws.`},
+		"type of another time":   {[]string{init, `{"type":"start"}`}, 4400, `Send no message of the type "start": it is none of a client of graphql-transport-ws.`},
+		"no id":                  {[]string{init, `{"type":"subscribe","payload":{}}`}, 4400, "Give `id` as a string that is not empty."},
+		"empty id":               {[]string{init, `{"type":"subscribe","id":"","payload":{}}`}, 4400, "Give `id` as a string that is not empty."},
+		"no payload":             {[]string{init, `{"type":"subscribe","id":"1"}`}, 4400, "Give `payload` as an object."},
+		"stop without an id":     {[]string{init, `{"type":"complete"}`}, 4400, "Give `id` as a string."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			conn := s.dial(t, "graphql-transport-ws")
+			for i, message := range c.messages {
+				conn.write(t, message)
+				if message == init && i == 0 {
+					assert.JSONEq(t, `{"type":"connection_ack"}`, conn.read(t))
+				}
+			}
+			assert.Equal(t, websocket.CloseError{Code: c.code, Reason: c.reason}, conn.closed(t))
+			s.finish(t)
+		})
+	}
+}
+
+func TestManyOperationsOnOneConnection(t *testing.T) {
+	s := newServer(t)
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	for i := range 20 { // an id is free again once its operation has ended, or was stopped
+		c.write(t, `{"id":"q","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)
+		assert.JSONEq(t, `{"id":"q","type":"next","payload":{"data":{"agentStateCount":42}}}`, c.read(t), i)
+		assert.JSONEq(t, `{"id":"q","type":"complete"}`, c.read(t))
+		c.write(t, `{"id":"s","type":"subscribe","payload":{"query":`+quote(subscription)+`}}`)
+		receive(t, s.stub.subscribed, "the subscription")
+		c.write(t, `{"id":"s","type":"complete"}`)
+	}
+	c.write(t, `{"id":"s","type":"complete"}`) // of none
+	c.write(t, `{"type":"pong"}`)
+	c.silent(t)
+}
+
+func TestOperationsOfAConnectionAreBounded(t *testing.T) {
+	const most = 1000
+	s := newServer(t)
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	for i := range most {
+		c.write(t, fmt.Sprintf(`{"id":"%d","type":"subscribe","payload":{"query":%s}}`, i, quote(subscription)))
+		receive(t, s.stub.subscribed, "the subscription")
+	}
+	c.write(t, `{"id":"x","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)
+	assert.JSONEq(t, `{"id":"x","type":"error","payload":[{"message":"Run at most 1000 operations on one connection at once.",
+		"extensions":{"code":"LIMIT_EXCEEDED","limit":1000,"actual":1001}}]}`, c.read(t))
+	c.write(t, `{"id":"7","type":"complete"}`)
+	c.write(t, `{"id":"x","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)
+	assert.Contains(t, c.read(t), `{"agentStateCount":42}`)
+}
+
+// In the older subprotocol an id that is used again replaces what it stood for, and a client may say that it goes.
+func TestTheOlderSubprotocol(t *testing.T) {
+	s := newServer(t)
+	c := s.dial(t, "graphql-ws")
+	c.initiate(t)
+	start := `{"id":"1","type":"start","payload":{"query":` + quote(subscription) + `}}`
+	c.write(t, start)
+	first := receive(t, s.stub.subscribed, "the subscription")
+	c.write(t, start)
+	receive(t, first.Done(), "the end of the first")
+	receive(t, s.stub.subscribed, "the second subscription")
+	deliver(t, s.stub.changes, changed(8))
+	assert.JSONEq(t, `{"id":"1","type":"data","payload":{"data":{"agentStateChanged":{"version":8}}}}`, c.read(t))
+	c.write(t, `{"type":"connection_terminate"}`)
+	assert.Equal(t, websocket.StatusNormalClosure, c.closed(t).Code)
+	s.finish(t)
+}
+
+func TestAClientThatAnswersNoPingIsGivenUp(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.KeepAlive = 20 * time.Millisecond })
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	c.write(t, `{"id":"1","type":"subscribe","payload":{"query":`+quote(subscription)+`}}`)
+	receive(t, receive(t, s.stub.subscribed, "the subscription").Done(), "its end")
+
+	c = s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	for range 10 { // one that answers stays
+		_, message, err := c.Read(c.ctx)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"type":"ping"}`, string(message))
+		c.write(t, `{"type":"pong"}`)
+	}
+}
+
+func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.WriteTimeout = 50 * time.Millisecond })
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	big := strings.Repeat("x", 60_000)
+	c.write(t, `{"id":"1","type":"subscribe","payload":{"query":`+quote(strings.Replace(subscription, "version", "a"+big+": version", 1))+`}}`)
+	ctx := receive(t, s.stub.subscribed, "the subscription")
+	for version := 1; ctx.Err() == nil; version++ {
+		select {
+		case s.stub.changes <- changed(version):
+		case <-ctx.Done():
+		}
+	}
+	s.finish(t)
 }
