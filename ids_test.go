@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"agentstate/internal/gqltest"
 )
 
 // oddIDs are ids in which no character has a meaning.
@@ -52,7 +54,7 @@ func TestIDsHaveNoMeaning(t *testing.T) {
 			assert.Equal(t, id, got.AgentState.ToolCalls[0].Tool)
 			assert.Equal(t, []string{id, id, id, id}, []string{got.Message.ThreadID, got.Message.MessageID, got.Message.Name, got.Message.ToolCallID})
 			assert.Equal(t, id, got.Message.ToolCalls[0].ID)
-			stream := s.SubscribeSSE(t, messageAdded, vars{"id": id, "after": got.Message.Cursor})
+			stream := gqltest.Transports[2].Subscribe(t, s.Client, messageAdded, vars{"id": id, "after": got.Message.Cursor})
 			assert.Equal(t, add(t, s, id, human("live"))[0].Cursor, nextMessage(t, stream).Cursor)
 			stream.Close()
 			drop(t, s, id)

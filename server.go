@@ -70,7 +70,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	if err != nil {
 		return err
 	}
-	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log, time.Duration(cfg.SlowClientTimeout))
+	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log, feed.Options{
+		SlowClient: time.Duration(cfg.SlowClientTimeout), Check: time.Duration(cfg.DeliveryCheckInterval),
+	})
 	res := newResolver(cfg, st, hub, log)
 	streams := httpapi.NewStreams()
 	server := &http.Server{

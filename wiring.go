@@ -86,6 +86,7 @@ func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 	o.SweepInterval = time.Duration(cfg.Redis.SweepInterval)
 	o.MaxThreadMessages, o.Trim = cfg.Limits.MaxThreadMessages, cfg.Limits.ThreadOverflow == "trim"
 	o.MaxPlanBytes, o.MaxToolCallsBytes = cfg.Limits.MaxPlanBytes, cfg.Limits.MaxToolCallsBytes
+	o.WaitReplicas, o.WaitTimeout = cfg.Redis.WaitReplicas, time.Duration(cfg.Redis.WaitTimeout)
 	secured, err := tlsConfig(cfg.Redis)
 	if err != nil {
 		return store.Options{}, err

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"agentstate/internal/gqltest"
 )
 
 // TestManyWriters lets 64 clients write to one thread at once, while listeners follow it: nothing is lost, doubled or out of order.
@@ -16,7 +18,7 @@ func TestManyWriters(t *testing.T) {
 		const writers, each = 64, 10
 		first := create(t, s, "a", human("first")).Messages.Nodes[0]
 		from := vars{"id": "a", "after": first.Cursor}
-		ws, sse := s.SubscribeWS(t, "graphql-transport-ws", messageAdded, from), s.SubscribeSSE(t, messageAdded, from)
+		ws, sse := gqltest.Transports[0].Subscribe(t, s.Client, messageAdded, from), gqltest.Transports[2].Subscribe(t, s.Client, messageAdded, from)
 		assert.Equal(t, add(t, s, "a", human("second"))[0].Seq, nextMessage(t, ws).Seq)
 		assert.Equal(t, 2, nextMessage(t, sse).Seq)
 

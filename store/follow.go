@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Head is where a thread stands.
@@ -26,3 +28,32 @@ func (t *Threads) After(ctx context.Context, threadID string, c Cursor, limit in
 
 // Head gives where the thread stands.
 func (s *AgentState) Head() Head { return Head{Epoch: s.Epoch, Seq: s.Seq, Version: s.Version} }
+
+// Heads tells where threads stand, the zero Head for one that is absent. One round trip.
+func (t *Threads) Heads(ctx context.Context, threadIDs []string) ([]Head, error) {
+	clocks, records := make([]*redis.TimeCmd, len(threadIDs)), make([]*redis.SliceCmd, len(threadIDs))
+	err := t.readEach(ctx, threadIDs, func(ctx context.Context, pipe redis.Pipeliner, i int) {
+		clocks[i] = pipe.Time(ctx)
+		records[i] = pipe.HMGet(ctx, t.keysOf(threadIDs[i]).record, headFields...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]Head, len(threadIDs))
+	for i, record := range records {
+		in := recordReader{values: valuesOf(headFields, record)}
+		if in.values["epoch"] == "" || !in.time("expires").After(clocks[i].Val()) {
+			continue
+		}
+		heads[i] = Head{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("seq")), Version: int(in.int("version"))}
+		if in.err != nil {
+			return nil, in.err
+		}
+	}
+	return heads, nil
+}
+
+var headFields = []string{"epoch", "seq", "version", "expires"}
+
+// Owner gives whose threads these are.
+func (t *Threads) Owner() string { return t.owner }

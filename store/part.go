@@ -96,12 +96,7 @@ func (p *part) read() (done bool, err error) {
 
 // oldestOf makes the position ahead of a thread's oldest message of the fields epoch and base of its record.
 func oldestOf(head *redis.SliceCmd) (Cursor, error) {
-	in := recordReader{values: make(map[string]string, 2)}
-	for i, name := range []string{"epoch", "base"} {
-		if text, ok := head.Val()[i].(string); ok {
-			in.values[name] = text
-		}
-	}
+	in := recordReader{values: valuesOf([]string{"epoch", "base"}, head)}
 	return Cursor{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("base"))}, in.err
 }
 

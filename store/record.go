@@ -39,6 +39,17 @@ func (r Read) fields() []string {
 // errRecord says that a record is not of our making.
 var errRecord = errors.New("store: a thread in Redis is malformed")
 
+// valuesOf gives the values of the fields that HMGET asked for, without those that are absent.
+func valuesOf(fields []string, cmd *redis.SliceCmd) map[string]string {
+	values := make(map[string]string, len(fields))
+	for i, name := range fields {
+		if text, ok := cmd.Val()[i].(string); ok {
+			values[name] = text
+		}
+	}
+	return values
+}
+
 // recordReader reads the fields of a record and keeps the first thing that is wrong with them.
 type recordReader struct {
 	values map[string]string
@@ -69,12 +80,7 @@ func (r *recordReader) list(name string, into any) {
 
 // record makes a thread of the values of its fields; nil where the thread is absent or, at the time now, past its expiry.
 func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.SliceCmd) (*AgentState, error) {
-	values := make(map[string]string, len(cmd.Val()))
-	for i, name := range r.fields() {
-		if text, ok := cmd.Val()[i].(string); ok {
-			values[name] = text
-		}
-	}
+	values := valuesOf(r.fields(), cmd)
 	in := recordReader{values: values}
 	if values["epoch"] == "" || !in.time("expires").After(now) {
 		return nil, in.err

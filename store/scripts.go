@@ -89,15 +89,30 @@ func (c call) cmd(ctx context.Context, withSource bool) scriptCmd {
 type reply []any
 
 // run runs one script and then, atomically with it, the commands that with queues (nil for none), in one round trip; two
-// where Redis has not seen the script before. It gives the script's status word and the rest of its reply.
+// where Redis has not seen the script before, and one more to wait for replicas where that is asked for. It gives the script's
+// status word and the rest of its reply.
 func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
+	if s.opts.WaitReplicas == 0 || s.mode == Embedded || !c.script.writes {
+		return runOn(ctx, s.rdb, c, with)
+	}
+	return s.runAndWait(ctx, c, with)
+}
+
+// executor is a client, or one connection of it.
+type executor interface {
+	Process(ctx context.Context, cmd redis.Cmder) error
+	TxPipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
+}
+
+// runOn is run, on a client or a connection.
+func runOn(ctx context.Context, on executor, c call, with func(redis.Pipeliner)) (string, reply, error) {
 	for _, withSource := range []bool{false, true} {
 		cmd := c.cmd(ctx, withSource)
 		var err error
 		if with == nil {
-			err = s.rdb.Process(ctx, cmd)
+			err = on.Process(ctx, cmd)
 		} else {
-			_, err = s.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			_, err = on.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 				err := pipe.Process(ctx, cmd)
 				with(pipe)
 				return err

@@ -60,6 +60,9 @@ type Options struct {
 	MaxCountedIDs int
 	// SweepInterval is how often what expired threads leave in the indexes is cleared away.
 	SweepInterval time.Duration
+	// WaitReplicas is how many replicas must have a write before it is acknowledged, and WaitTimeout how long that may take.
+	WaitReplicas int
+	WaitTimeout  time.Duration
 	// Log hears of trouble in the background; nil for slog.Default.
 	Log *slog.Logger
 	// NewEpoch makes the epoch of a new thread; nil for random ones.
@@ -77,6 +80,7 @@ func DefaultOptions() Options {
 		InlineBytes:       8 << 10,
 		MaxCountedIDs:     1_000_000,
 		SweepInterval:     time.Second,
+		WaitTimeout:       time.Second,
 		NewEpoch:          randomEpoch,
 		Connection:        Connection{MaxConnections: 64, ConnectTimeout: 5 * time.Second, Timeout: 5 * time.Second},
 	}

@@ -122,6 +122,7 @@ func TestRoundTrips(t *testing.T) {
 			{"Message", 1, 0, func() error { _, err := th.Message(t.Context(), "t0", "m1"); return err }},
 			{"Message that is not there", 1, 0, func() error { _, _ = th.Message(t.Context(), "t0", "none"); return nil }},
 			{"After", 1, 0, func() error { _, _, err := th.After(t.Context(), "t0", Cursor{Epoch: state.Epoch}, 10); return err }},
+			{"Heads", 1, 15, func() error { _, err := th.Heads(t.Context(), ids); return err }},
 			{"Recent", 1, 0, func() error { _, err := th.Recent(t.Context(), 10); return err }},
 			{"List", 1, 0, func() error { _, err := th.List(t.Context(), Filter{}, Range{First: 20}); return err }},
 			{"IDs", 1, 0, func() error { _, err := th.IDs(t.Context(), "t*", Range{First: 20}); return err }},

@@ -18,12 +18,13 @@ type Config struct {
 	// Warnings are for the log: variables that look mistyped, and those that have no effect.
 	Warnings []string
 
-	ListenAddr        string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
-	LogLevel          string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
-	LogFormat         string   `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
-	Environment       string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it"`
-	SlowClientTimeout Duration `env:"SLOW_CLIENT_TIMEOUT" envDefault:"1m" help:"how long a listener may take nothing of what there is for it; 1s to 1h"`
-	ShutdownTimeout   Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"how long requests may finish after SIGTERM; 0 to 1h"`
+	ListenAddr            string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
+	LogLevel              string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	LogFormat             string   `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+	Environment           string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it"`
+	SlowClientTimeout     Duration `env:"SLOW_CLIENT_TIMEOUT" envDefault:"1m" help:"how long a listener may take nothing of what there is for it; 1s to 1h"`
+	DeliveryCheckInterval Duration `env:"DELIVERY_CHECK_INTERVAL" envDefault:"30s" help:"how often listeners' positions are compared with Redis, in case an announcement was lost; 1s to 1h"`
+	ShutdownTimeout       Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"how long requests may finish after SIGTERM; 0 to 1h"`
 }
 
 // Redis says where Redis is, and how its keys begin.
@@ -45,6 +46,9 @@ type Redis struct {
 	MaxConnections int      `env:"REDIS_MAX_CONNECTIONS" envDefault:"64" help:"connections in the pool (of each cluster node); 1 to 10000"`
 	ConnectTimeout Duration `env:"REDIS_CONNECT_TIMEOUT" envDefault:"5s" help:"how long dialling may take; 10ms to 1m"`
 	Timeout        Duration `env:"REDIS_TIMEOUT" envDefault:"5s" help:"how long a command may take; 10ms to 1m"`
+
+	WaitReplicas int      `env:"REDIS_WAIT_REPLICAS" envDefault:"0" help:"replicas that must have a write before it is acknowledged; 0 to 10"`
+	WaitTimeout  Duration `env:"REDIS_WAIT_TIMEOUT" envDefault:"1s" help:"how long that may take, else UNAVAILABLE; 10ms to 1m"`
 
 	KeyPrefix     string   `env:"REDIS_KEY_PREFIX" envDefault:"thread" help:"what every key begins with; 1 to 64 characters of ASCII, no blanks or braces"`
 	TTLSeconds    int      `env:"REDIS_TTL_SECONDS" envDefault:"2592000" help:"TTL of a thread that is created without one; 1 to 31536000"`

@@ -16,10 +16,11 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, c.Embedded())
 	assert.Equal(t, Config{
 		ListenAddr: "127.0.0.1:8080", LogLevel: "info", LogFormat: "text", Environment: "development",
+		SlowClientTimeout: Duration(time.Minute), DeliveryCheckInterval: Duration(30 * time.Second),
 		ShutdownTimeout: Duration(15 * time.Second),
 		Redis: Redis{
 			Port: 6379, MaxConnections: 64, ConnectTimeout: Duration(5 * time.Second), Timeout: Duration(5 * time.Second),
-			KeyPrefix: "thread", TTLSeconds: 2_592_000, SweepInterval: Duration(time.Second),
+			WaitTimeout: Duration(time.Second), KeyPrefix: "thread", TTLSeconds: 2_592_000, SweepInterval: Duration(time.Second),
 		},
 		Limits: Limits{
 			MaxMessageBytes: 256 << 10, MaxThreadMessages: 100_000, ThreadOverflow: "refuse", MaxBatchMessages: 500,
@@ -32,6 +33,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	c, err := Load([]string{
 		"LISTEN_ADDR=:0", "LOG_LEVEL=warn", "LOG_FORMAT=json", "ENVIRONMENT=production", "SHUTDOWN_TIMEOUT=0",
+		"SLOW_CLIENT_TIMEOUT=2m", "DELIVERY_CHECK_INTERVAL=3s", "REDIS_WAIT_REPLICAS=2", "REDIS_WAIT_TIMEOUT=3s",
 		"REDIS_ADDRS=a:1, b:2", "REDIS_USERNAME=u", "REDIS_PASSWORD=p", "REDIS_DB=3", "REDIS_PORT=1",
 		"REDIS_SENTINEL_MASTER=m", "REDIS_SENTINEL_USERNAME=su", "REDIS_SENTINEL_PASSWORD=sp",
 		"REDIS_TLS_ENABLED=true", "REDIS_TLS_CA_FILE=ca", "REDIS_TLS_CERT_FILE=cert", "REDIS_TLS_KEY_FILE=key",
@@ -44,6 +46,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Config{
 		ListenAddr: ":0", LogLevel: "warn", LogFormat: "json", Environment: "production",
+		SlowClientTimeout: Duration(2 * time.Minute), DeliveryCheckInterval: Duration(3 * time.Second),
 		Redis: Redis{
 			Port: 1, Addrs: []string{"a:1", "b:2"}, Username: "u", Password: "p", DB: 3,
 			SentinelMaster: "m", SentinelUsername: "su", SentinelPassword: "sp",
@@ -51,7 +54,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 				Enabled: true, CAFile: "ca", CertFile: "cert", KeyFile: "key", ServerName: "name", InsecureSkipVerify: true,
 			},
 			MaxConnections: 2, ConnectTimeout: Duration(500 * time.Millisecond), Timeout: Duration(2500 * time.Millisecond),
-			KeyPrefix: "p", TTLSeconds: 4, SweepInterval: Duration(time.Minute),
+			WaitReplicas: 2, WaitTimeout: Duration(3 * time.Second), KeyPrefix: "p", TTLSeconds: 4, SweepInterval: Duration(time.Minute),
 		},
 		Limits: Limits{
 			MaxMessageBytes: 1025, MaxThreadMessages: 6, ThreadOverflow: "trim", MaxBatchMessages: 7, MaxContextBytes: 8,

@@ -3,54 +3,61 @@ package feed
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"agentstate/store"
 )
 
-// checks compares the topics with the store, now and then, one after the other, until ctx ends. A connection that answers pings may
-// still not bring what is announced: a node that has lost its cluster, a Redis that was emptied. And nothing that comes
-// later shows that the last announcement was lost.
+// checkBatch is how many topics one round trip compares with the store.
+const checkBatch = 100
+
+// checks compares the topics with the store, now and then, until ctx ends. A connection that answers pings may still not bring what
+// is announced: a node that has lost its cluster, a Redis that was emptied. And nothing that comes later shows that the last
+// announcement was lost.
 func (h *Hub) checks(ctx context.Context) {
 	for pause(ctx, h.pace.check) == nil {
 		h.check(ctx)
 	}
 }
 
-// check compares each topic with the store. One round trip for each, so that they go slower where Redis is slow.
+// check compares each topic that somebody listens to with the store. One round trip for 100 topics of an owner, one after the
+// other, so that they go slower where Redis is slow.
 func (h *Hub) check(ctx context.Context) {
+	byOwner := make(map[string][]*topic)
 	h.mu.Lock()
-	topics := make([]*topic, 0, len(h.topics))
 	for _, t := range h.topics {
 		if t.idle == nil { // else whoever comes reads for himself
-			topics = append(topics, t)
+			byOwner[t.threads.Owner()] = append(byOwner[t.threads.Owner()], t)
 		}
 	}
 	h.mu.Unlock()
-	for _, t := range topics {
-		err := t.check(ctx)
-		switch {
-		case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
-			return // when the connection is back, everybody looks anyway
-		case err != nil:
-			h.log.Warn("a thread that is listened to cannot be read", "channel", t.channel, "error", err)
+	for _, topics := range byOwner {
+		for some := range slices.Chunk(topics, checkBatch) {
+			err := check(ctx, some)
+			switch {
+			case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
+				return // when the connection is back, everybody looks anyway
+			case err != nil:
+				h.log.Warn("threads that are listened to cannot be read", "error", err)
+			}
 		}
 	}
 }
 
-// check reads where the thread stands, and makes the listeners look where that is not what was announced.
-func (t *topic) check(ctx context.Context) error {
-	before := t.view()
-	if !before.joined {
-		return nil // nobody has started to listen yet
+// check reads where the threads of some topics of one owner stand, and makes the listeners look where that is not what was announced.
+func check(ctx context.Context, topics []*topic) error {
+	before, ids := make([]view, len(topics)), make([]string, len(topics))
+	for i, t := range topics {
+		before[i], ids[i] = t.view(), t.threadID
 	}
-	state, err := t.threads.Get(ctx, t.threadID, store.Read{})
-	switch {
-	case err == nil:
-		t.compare(before, state.Head())
-	case errors.Is(err, store.ErrNotFound):
-		t.compare(before, store.Head{})
-	default:
+	heads, err := topics[0].threads.Heads(ctx, ids)
+	if err != nil {
 		return err
+	}
+	for i, t := range topics {
+		if before[i].joined { // else nobody has started to listen yet
+			t.compare(before[i], heads[i])
+		}
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type pace struct {
 	// lastWords is how long a listener that finds its thread gone waits for the announcement of that. It comes within
 	// milliseconds, or not at all.
 	lastWords time.Duration
-	// check is about how often the topics are compared with the store. It costs a round trip for each.
+	// check is about how often the topics are compared with the store.
 	check time.Duration
 	// linger is how long a topic that its last listener has left stays subscribed: who comes back soon finds it as it was.
 	linger time.Duration
@@ -74,11 +74,19 @@ type Hub struct {
 	kick chan struct{}
 }
 
-// New starts a hub. open makes a pub/sub connection; it is called again whenever one has ended. A listener that takes nothing for
-// the time stall although there is something for it ends with *StalledError.
-func New(open func(context.Context) Source, log *slog.Logger, stall time.Duration) *Hub {
+// Options are the settings of a hub.
+type Options struct {
+	// SlowClient is how long a listener may take nothing although there is something for it; then it ends with *StalledError.
+	SlowClient time.Duration
+	// Check is about how often each thread that is listened to is compared with the store, in case an announcement was lost
+	// although the connection stands. It costs a round trip for 100 threads.
+	Check time.Duration
+}
+
+// New starts a hub. open makes a pub/sub connection; it is called again whenever one has ended.
+func New(open func(context.Context) Source, log *slog.Logger, o Options) *Hub {
 	p := defaultPace
-	p.stall = stall
+	p.stall, p.check = o.SlowClient, o.Check
 	return newHub(open, log, p)
 }
 

@@ -20,7 +20,7 @@ import (
 func process(tb testing.TB, addr string) (*store.Threads, *Hub) {
 	tb.Helper()
 	st := newStore(tb, func(o *store.Options) { o.Connection.Addrs = []string{addr} })
-	hub := New(func(ctx context.Context) Source { return st.Events(ctx) }, quiet, patience)
+	hub := New(func(ctx context.Context) Source { return st.Events(ctx) }, quiet, Options{SlowClient: patience, Check: 30 * time.Second})
 	tb.Cleanup(hub.Close)
 	return st.For("ann"), hub
 }

@@ -8,26 +8,22 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
-// SubscribeSSE subscribes over server-sent events, in the distinct connections mode of GraphQL over SSE. It returns when the
+// openSSE subscribes over server-sent events, in the distinct connections mode of GraphQL over SSE. It returns when the
 // stream is open, which does not mean that the server listens already.
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
-func (c *Client) SubscribeSSE(tb testing.TB, query string, vars any) *Stream {
-	tb.Helper()
+func (c *Client) openSSE(query string, vars any) (*Stream, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	response, err := c.openEvents(ctx, query, vars)
 	if err != nil {
 		cancel()
-		require.NoError(tb, err)
+		return nil, err
 	}
-	return newStream(ctx, tb, cancel, func(give func(Event) bool) error {
+	return newStream(ctx, cancel, func(give func(Event) bool) error {
 		defer response.Body.Close() //nolint:errcheck // it was only read
 		return readEvents(bufio.NewReader(response.Body), give)
-	})
+	}), nil
 }
 
 func (c *Client) openEvents(ctx context.Context, query string, vars any) (*http.Response, error) {

@@ -29,30 +29,32 @@ type Event struct {
 
 // Transport is a way to subscribe.
 type Transport struct {
-	Name      string
-	Subscribe func(tb testing.TB, c *Client, query string, vars any) *Stream
+	Name string
+	// Open subscribes. It returns when the operation was sent and, over an event stream, the stream is open; whoever opens a stream
+	// closes it.
+	Open func(c *Client, query string, vars any) (*Stream, error)
+}
+
+// Subscribe is Open for a stream that must open, and ends with the test.
+func (t Transport) Subscribe(tb testing.TB, c *Client, query string, vars any) *Stream {
+	tb.Helper()
+	s, err := t.Open(c, query, vars)
+	require.NoError(tb, err)
+	tb.Cleanup(s.Close)
+	return s
 }
 
 // Transports are all ways to subscribe.
 var Transports = []Transport{
-	{"graphql-transport-ws", func(tb testing.TB, c *Client, query string, vars any) *Stream {
-		tb.Helper()
-		return c.SubscribeWS(tb, "graphql-transport-ws", query, vars)
+	{"graphql-transport-ws", func(c *Client, query string, vars any) (*Stream, error) {
+		return c.openWS("graphql-transport-ws", query, vars)
 	}},
-	{"graphql-ws", func(tb testing.TB, c *Client, query string, vars any) *Stream {
-		tb.Helper()
-		return c.SubscribeWS(tb, "graphql-ws", query, vars)
-	}},
-	{"sse", func(tb testing.TB, c *Client, query string, vars any) *Stream {
-		tb.Helper()
-		return c.SubscribeSSE(tb, query, vars)
-	}},
+	{"graphql-ws", func(c *Client, query string, vars any) (*Stream, error) { return c.openWS("graphql-ws", query, vars) }},
+	{"sse", (*Client).openSSE},
 }
 
 // newStream starts read, which gives what comes to its argument until that is false, and returns at the latest when ctx ends.
-// The stream ends with the test.
-func newStream(ctx context.Context, tb testing.TB, stop context.CancelFunc, read func(give func(Event) bool) error) *Stream {
-	tb.Helper()
+func newStream(ctx context.Context, stop context.CancelFunc, read func(give func(Event) bool) error) *Stream {
 	s := &Stream{events: make(chan Event, 16), stop: stop, ended: make(chan struct{})}
 	give := func(e Event) bool {
 		select {
@@ -69,7 +71,6 @@ func newStream(ctx context.Context, tb testing.TB, stop context.CancelFunc, read
 			give(Event{Closed: err})
 		}
 	}()
-	tb.Cleanup(s.Close)
 	return s
 }
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"testing"
 
 	"github.com/coder/websocket"
-	"github.com/stretchr/testify/require"
 )
 
 // frame is a message of both subprotocols.
@@ -19,15 +17,14 @@ type frame struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// SubscribeWS subscribes over a WebSocket of its own in one of the subprotocols. It returns when the operation was sent, which
+// openWS subscribes over a WebSocket of its own in one of the subprotocols. It returns when the operation was sent, which
 // does not mean that the server listens already: the protocols have no word for that.
-func (c *Client) SubscribeWS(tb testing.TB, subprotocol, query string, vars any) *Stream {
-	tb.Helper()
+func (c *Client) openWS(subprotocol, query string, vars any) (*Stream, error) {
 	payload, err := encode(query, vars)
-	require.NoError(tb, err)
+	if err != nil {
+		return nil, err
+	}
 	start := map[string]string{"graphql-transport-ws": "subscribe", "graphql-ws": "start"}[subprotocol]
-	require.NotEmpty(tb, start, "no such subprotocol")
-
 	ctx, cancel := context.WithCancel(context.Background())
 	conn, err := c.dial(ctx, subprotocol)
 	if err == nil {
@@ -35,12 +32,12 @@ func (c *Client) SubscribeWS(tb testing.TB, subprotocol, query string, vars any)
 	}
 	if err != nil {
 		cancel()
-		require.NoError(tb, err)
+		return nil, err
 	}
-	return newStream(ctx, tb, cancel, func(give func(Event) bool) error {
+	return newStream(ctx, cancel, func(give func(Event) bool) error {
 		defer conn.CloseNow() //nolint:errcheck // there is nothing left to lose
 		return readFrames(ctx, conn, give)
-	})
+	}), nil
 }
 
 // dial opens a WebSocket and makes it ready for operations.

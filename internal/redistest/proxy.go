@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy stands between clients and a Redis. It reads the protocol, so that it can tell what a request is and when it has been answered.
@@ -19,6 +20,8 @@ type Proxy struct {
 	closed  bool
 	blocked bool
 	drop    bool
+	mute    bool
+	delay   time.Duration
 	match   func([]byte) bool
 	cut     bool
 	matched int
@@ -62,6 +65,21 @@ func (p *Proxy) DropReplies(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop = on
+}
+
+// Mute says whether published messages are swallowed, and nothing else: a subscriber's connection stands and answers, and does not
+// hear what is announced.
+func (p *Proxy) Mute(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mute = on
+}
+
+// Delay holds each reply back for so long.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
 }
 
 // CutAfterRequest lets the next request that matches reach Redis, awaits the reply, and closes the connection to the client
@@ -151,11 +169,16 @@ func (p *Proxy) shallCut(request []byte) bool {
 	return cut
 }
 
-// swallows tells whether a reply is kept from the client.
-func (p *Proxy) swallows() bool {
+// fate tells whether a reply is kept from the client, and for how long it is held back.
+func (p *Proxy) fate(reply []byte) (swallowed bool, delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.drop
+	return p.drop || p.mute && isPublished(reply), p.delay
+}
+
+// isPublished tells whether a reply brings what was published: a push of RESP3, or an array of RESP2.
+func isPublished(reply []byte) bool {
+	return bytes.HasPrefix(reply, []byte(">3\r\n$7\r\nmessage\r\n")) || bytes.HasPrefix(reply, []byte("*3\r\n$7\r\nmessage\r\n"))
 }
 
 // link is a client and its connection to Redis.
@@ -224,7 +247,9 @@ func (l *link) forwardReplies(p *Proxy) {
 		if done {
 			return
 		}
-		if doomed || p.swallows() {
+		swallowed, delay := p.fate(reply)
+		time.Sleep(delay)
+		if doomed || swallowed {
 			continue
 		}
 		if _, err := l.client.Write(reply); err != nil {

@@ -122,6 +122,40 @@ func TestBlockAndCutAll(t *testing.T) {
 	require.NoError(t, through.Ping(t.Context()).Err())
 }
 
+func TestMute(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []int{2, 3} {
+		proxy, _, straight := proxied(t)
+		subscriber := redis.NewClient(&redis.Options{Addr: proxy.Addr(), Protocol: protocol})
+		defer func() { _ = subscriber.Close() }()
+		sub := subscriber.Subscribe(t.Context(), "c")
+		defer func() { _ = sub.Close() }()
+		_, err := sub.Receive(t.Context())
+		require.NoError(t, err)
+		proxy.Mute(true)
+		require.NoError(t, straight.Publish(t.Context(), "c", "lost").Err())
+		require.NoError(t, sub.Ping(t.Context(), "x"))
+		got, err := sub.Receive(t.Context())
+		require.NoError(t, err)
+		assert.IsType(t, &redis.Pong{}, got, "the connection answers")
+		proxy.Mute(false)
+		require.NoError(t, straight.Publish(t.Context(), "c", "heard").Err())
+		m, err := sub.ReceiveMessage(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "heard", m.Payload)
+	}
+}
+
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	proxy, through, _ := proxied(t)
+	require.NoError(t, through.Ping(t.Context()).Err())
+	proxy.Delay(100 * time.Millisecond)
+	start := time.Now()
+	require.NoError(t, through.Ping(t.Context()).Err())
+	assert.GreaterOrEqual(t, time.Since(start), 100*time.Millisecond)
+}
+
 func TestProxyWithoutRedis(t *testing.T) {
 	t.Parallel()
 	server := Start(t)
