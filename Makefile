@@ -71,3 +71,14 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+SEED ?= $(shell date +%s)
+ROUNDS ?= 20
+
+.PHONY: faults
+faults: ## break everything for ROUNDS (20) rounds while messages flow, and see that none is lost (SEED)
+	go test -v -count=1 -timeout 60m ./e2e/faults -args -seed=$(SEED) -rounds=$(ROUNDS)
+
+.PHONY: bench
+bench: ## measure what live delivery costs
+	go run ./bench/delivery

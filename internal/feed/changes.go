@@ -52,16 +52,14 @@ func (c *changes) start(ctx context.Context) error {
 
 func (c *changes) run(ctx context.Context, out chan<- Change) error {
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		v := c.topic.view()
 		known := c.upToDate(v)
 		c.seen = v
 		if known {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-c.wake:
-			}
-			continue
+			return errIdle
 		}
 		change, err := c.next(ctx)
 		if err != nil {

@@ -87,9 +87,12 @@ func (m *messages) read(ctx context.Context) error {
 	return nil
 }
 
-// run gives out messages until the thread or ctx ends.
+// run gives out messages until there are none.
 func (m *messages) run(ctx context.Context, out chan<- *store.Message) error {
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := m.deliver(ctx, out); err != nil {
 			return err
 		}
@@ -106,11 +109,7 @@ func (m *messages) run(ctx context.Context, out chan<- *store.Message) error {
 			}
 		default:
 			m.seen = s.view
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-m.wake:
-			}
+			return errIdle
 		}
 	}
 }

@@ -21,6 +21,8 @@ type Stream[T any] struct {
 func (s *Stream[T]) Err() error { return s.err }
 
 var (
+	// errIdle says that there is nothing to do until the listener is woken.
+	errIdle = errors.New("nothing to do")
 	// errEnded is the regular end of a stream.
 	errEnded = errors.New("the thread is gone")
 	// errClosed is for those who come after Close; another process may serve them.
@@ -57,7 +59,8 @@ func give[T any](ctx context.Context, f *follower, out chan<- T, v T) error {
 type listener[T any] interface {
 	// start waits for the subscription, and reads where the listener stands.
 	start(ctx context.Context) error
-	// run gives out what happens from there on, until the thread or ctx ends. It returns errEnded, the error of ctx, or what went wrong.
+	// run gives out what has happened, and returns errIdle when it has given out everything; it is called again when something
+	// happens. At the end it returns errEnded, the error of ctx, or what went wrong.
 	run(ctx context.Context, out chan<- T) error
 }
 
@@ -82,11 +85,20 @@ func listen[T any](
 	}
 	out := make(chan T)
 	s := &Stream[T]{C: out}
-	h.done.Go(func() { // ends with ctx, with the hub, or with the thread
-		defer close(out)
-		defer cancel()
-		defer h.leave(f)
-		s.err = ended(life, l.run(life, out))
+	h.done.Add(1)
+	unhook := context.AfterFunc(life, f.worker.kick)
+	f.worker.begin(func() bool { // it is over with ctx, with the hub, or with the thread
+		err := l.run(life, out)
+		if errors.Is(err, errIdle) {
+			return true
+		}
+		s.err = ended(life, err)
+		h.leave(f)
+		unhook()
+		cancel()
+		close(out)
+		h.done.Done()
+		return false
 	})
 	return s, nil
 }

@@ -58,6 +58,8 @@ type follower struct {
 	topic *topic
 	pace  pace
 	wake  chan struct{}
+	// worker does what there is to do for the listener, when there is something.
+	worker worker
 	// patience runs while something is given out.
 	patience *time.Timer
 }
@@ -86,6 +88,7 @@ func (t *topic) wakeAll() {
 		case f.wake <- struct{}{}:
 		default:
 		}
+		f.worker.kick()
 	}
 }
 

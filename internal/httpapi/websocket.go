@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,7 +41,7 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	conn, err := websocket.Accept(slimHijacker{w}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{newer.name, older.name}, // the first that the client offers too is taken
 		InsecureSkipVerify: true,                             // the origin was checked
 	})
@@ -67,6 +69,23 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		}()
 		c.serve(ctx)
 	}()
+}
+
+// slimHijacker hands a connection over with small buffers. Those of net/http, 4 KiB for each direction, are most of what a
+// listener costs that waits; larger messages go past a small buffer anyway.
+type slimHijacker struct{ http.ResponseWriter }
+
+const (
+	readBuffer  = 512
+	writeBuffer = 1024
+)
+
+func (h slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil || buffers.Reader.Buffered() > 0 { // a client that has not waited for the answer
+		return conn, buffers, err
+	}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, readBuffer), bufio.NewWriterSize(conn, writeBuffer)), nil
 }
 
 // ownOrigin tells whether a handshake comes from a page of the server's own host, or from outside a browser, which sends no
