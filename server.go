@@ -71,7 +71,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 		return err
 	}
 	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log, feed.Options{
-		SlowClient: time.Duration(cfg.SlowClientTimeout), Check: time.Duration(cfg.DeliveryCheckInterval),
+		Check: time.Duration(cfg.DeliveryCheckInterval),
 	})
 	res := newResolver(cfg, st, hub, log)
 	streams := httpapi.NewStreams()
@@ -89,8 +89,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Log:             log,
 			Streams:         streams,
 			KeepAlive:       keepAlive,
-			// Longer than the feed's patience: a client that comes back in between is still told why its subscription has ended.
-			WriteTimeout: 2 * time.Duration(cfg.SlowClientTimeout),
+			WriteTimeout:    time.Duration(cfg.SlowClientTimeout),
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

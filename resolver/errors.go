@@ -13,7 +13,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"agentstate/internal/feed"
 	"agentstate/internal/scalar"
 	"agentstate/store"
 )
@@ -71,7 +70,6 @@ func about(err error, threadID string) error {
 		limit    *store.LimitError
 		expired  *store.CursorExpiredError
 		cursor   *store.BadCursorError
-		stalled  *feed.StalledError
 	)
 	e := &Error{cause: err, Extensions: map[string]any{}}
 	if threadID != "" {
@@ -95,11 +93,6 @@ func about(err error, threadID string) error {
 		e.Code = CodeLimitExceeded
 		e.Message = fmt.Sprintf("Start another thread, or send less: %s is limited to %d, and would be %d.", limit.What, limit.Limit, limit.Actual)
 		e.Extensions["limit"], e.Extensions["actual"] = limit.Limit, limit.Actual
-	case errors.As(err, &stalled):
-		seconds := int(stalled.After.Seconds())
-		e.Code = CodeLimitExceeded
-		e.Message = fmt.Sprintf("Subscribe again after the last cursor, and read faster: for %d seconds nothing was taken.", seconds)
-		e.Extensions["limit"], e.Extensions["actual"] = seconds, seconds
 	case errors.As(err, &expired):
 		e.Code, e.Message = CodeCursorExpired, "The thread no longer has everything behind this cursor; start again from oldestCursor."
 		e.Extensions["oldestCursor"] = nil

@@ -2,6 +2,8 @@ package resolver
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -21,8 +23,7 @@ func (r *Resolver) messageAdded(ctx context.Context, threadID string, after *str
 	if err != nil {
 		return nil, about(err, threadID)
 	}
-	endWith(ctx, func() error { return about(stream.Err(), threadID) })
-	return stream.C, nil
+	return drawFrom(ctx, threadID, stream.Next), nil
 }
 
 // changeKinds gives the words of the API for what happens to threads.
@@ -43,68 +44,95 @@ func (r *Resolver) agentStateChanged(ctx context.Context, threadID string) (<-ch
 	if err != nil {
 		return nil, about(err, threadID)
 	}
-	endWith(ctx, func() error { return about(stream.Err(), threadID) })
-	out := make(chan *graph.AgentStateChange)
-	go func() { // ends with the stream, which ends with ctx
-		defer close(out)
-		pass(ctx, stream, out)
-	}()
-	return out, nil
+	return drawFrom(ctx, threadID, func() (*graph.AgentStateChange, error) { return nextChange(stream) }), nil
 }
 
-// pass hands the changes of a stream on in the words of the API. It reads the stream to its end.
-func pass(ctx context.Context, stream *feed.Stream[feed.Change], out chan<- *graph.AgentStateChange) {
-	for c := range stream.C {
-		change := &graph.AgentStateChange{Kind: changeKinds[c.Kind], AgentState: c.State, Version: c.Version}
-		select {
-		case out <- change:
-		case <-ctx.Done():
-		}
+// nextChange gives the next change in the words of the API.
+func nextChange(stream *feed.Stream[feed.Change]) (*graph.AgentStateChange, error) {
+	c, err := stream.Next()
+	if err != nil {
+		return nil, err
 	}
+	return &graph.AgentStateChange{Kind: changeKinds[c.Kind], AgentState: c.State, Version: c.Version}, nil
 }
 
-// Ends is the gqlgen extension through which a subscription tells why it has ended: gqlgen itself only knows that a channel was
-// closed. Every transport then gives the error as the last response.
-type Ends struct{ resolver *Resolver }
+// source is what the subscription of one operation draws from. gqlgen wants a channel, and somebody who fills it; here the one who
+// wants the next response does that first. So a subscription that waits has no goroutine of its own beside the transport's, the
+// reason of its end is known, and an event need not be executed where its response is there already.
+type source struct {
+	threadID string
+	// next waits for the next event; offer gives it to the executor, and end tells that there are no more.
+	next  func() (any, error)
+	offer func(event any)
+	end   func()
+}
+
+type sourceKey struct{}
+
+// drawFrom makes next the source of the operation, and gives the channel for the executor.
+func drawFrom[T any](ctx context.Context, threadID string, next func() (T, error)) <-chan T {
+	out := make(chan T, 1)
+	s, ok := ctx.Value(sourceKey{}).(*source)
+	if !ok {
+		panic("resolver: subscriptions need the extension of the resolver, see Extension")
+	}
+	*s = source{
+		threadID: threadID,
+		next:     func() (any, error) { return next() },
+		offer:    func(event any) { out <- event.(T) }, //nolint:forcetypeassert // it comes from next
+		end:      func() { close(out) },
+	}
+	return out
+}
+
+// Subscriptions is the gqlgen extension that runs subscriptions: it draws what comes from their sources, tells why one has ended, as
+// the last response, and shares responses among those who want the same of the same event.
+type Subscriptions struct {
+	resolver *Resolver
+	shared   *responses
+}
 
 // Extension gives the extension to install beside the executable schema.
-func (r *Resolver) Extension() graphql.HandlerExtension { return Ends{resolver: r} }
-
-// ExtensionName names the extension.
-func (Ends) ExtensionName() string { return "SubscriptionEnds" }
-
-// Validate has nothing to check.
-func (Ends) Validate(graphql.ExecutableSchema) error { return nil }
-
-// ending holds why the subscription of one operation has ended.
-type ending struct{ err func() error }
-
-type endingKey struct{}
-
-// endWith sets what tells why the operation's stream has ended; it is called after the stream's channel was closed.
-func endWith(ctx context.Context, err func() error) {
-	if e, ok := ctx.Value(endingKey{}).(*ending); ok {
-		e.err = err
-	}
+func (r *Resolver) Extension() graphql.HandlerExtension {
+	return Subscriptions{resolver: r, shared: newResponses()}
 }
 
-// InterceptOperation adds one last response to a subscription that has ended with an error.
-func (x Ends) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	if op := graphql.GetOperationContext(ctx).Operation; op == nil || op.Operation != ast.Subscription {
+// ExtensionName names the extension.
+func (Subscriptions) ExtensionName() string { return "Subscriptions" }
+
+// Validate has nothing to check.
+func (Subscriptions) Validate(graphql.ExecutableSchema) error { return nil }
+
+// InterceptOperation runs a subscription; other operations go their way.
+func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	if op.Operation == nil || op.Operation.Operation != ast.Subscription {
 		return next(ctx)
 	}
-	e := &ending{}
-	responses := next(context.WithValue(ctx, endingKey{}, e))
-	told := false
+	s := &source{}
+	execute := next(context.WithValue(ctx, sourceKey{}, s)) // this subscribes
+	shareable := isShareable(op.Operation)
+	over := false
 	return func(ctx context.Context) *graphql.Response {
-		response := responses(ctx)
-		if response != nil || told || e.err == nil || ctx.Err() != nil {
-			return response
+		if s.next == nil || over {
+			return execute(ctx) // the error of one that could not start, or the end
 		}
-		told = true
-		if err := e.err(); err != nil {
-			return &graphql.Response{Errors: gqlerror.List{x.resolver.Present(ctx, err)}}
+		event, err := s.next()
+		if err != nil {
+			over = true
+			s.end()
+			if errors.Is(err, io.EOF) || ctx.Err() != nil {
+				return execute(ctx)
+			}
+			return &graphql.Response{Errors: gqlerror.List{x.resolver.Present(ctx, about(err, s.threadID))}}
 		}
-		return nil
+		run := func() *graphql.Response {
+			s.offer(event)
+			return execute(ctx)
+		}
+		if !shareable {
+			return run()
+		}
+		return x.shared.of(event, op.Operation, run)
 	}
 }

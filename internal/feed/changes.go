@@ -18,7 +18,7 @@ type Change struct {
 
 // Changes follows a thread from now on: each change with the thread as read says. Changes in quick succession may come as one,
 // the last one always comes. The stream goes on when the thread is gone, and tells when it is created anew; it ends with ctx.
-// Errors: store.ErrNotFound, store.ErrUnavailable; of the stream also *StalledError. Each change costs a round trip.
+// Errors: store.ErrNotFound, store.ErrUnavailable. Each change costs a round trip.
 func (h *Hub) Changes(ctx context.Context, threads *store.Threads, threadID string, read store.Read) (*Stream[Change], error) {
 	return listen(ctx, h, threads, threadID, func(f *follower) listener[Change] { return &changes{follower: f, read: read} })
 }
@@ -50,26 +50,22 @@ func (c *changes) start(ctx context.Context) error {
 	return nil
 }
 
-func (c *changes) run(ctx context.Context, out chan<- Change) error {
+// next waits for the next change.
+func (c *changes) next(ctx context.Context) (Change, error) {
 	for {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		v := c.topic.view()
 		known := c.upToDate(v)
 		c.seen = v
 		if known {
-			return errIdle
-		}
-		change, err := c.next(ctx)
-		if err != nil {
-			return err
-		}
-		if change.Kind == 0 {
+			select {
+			case <-ctx.Done():
+				return Change{}, ctx.Err()
+			case <-c.wake:
+			}
 			continue
 		}
-		if err := give(ctx, c.follower, out, change); err != nil {
-			return err
+		if change, err := c.look(ctx); err != nil || change.Kind != 0 {
+			return change, err
 		}
 	}
 }
@@ -80,8 +76,8 @@ func (c *changes) upToDate(v view) bool {
 	return v == c.seen || (v.doubts == c.seen.doubts && v.head == c.head)
 }
 
-// next reads the thread, and tells what has happened to it; a Kind of 0 is nothing.
-func (c *changes) next(ctx context.Context) (Change, error) {
+// look reads the thread, and tells what has happened to it; a Kind of 0 is nothing.
+func (c *changes) look(ctx context.Context) (Change, error) {
 	var state *store.AgentState
 	err := persist(ctx, func() (err error) {
 		state, err = c.topic.state(ctx, c.read)

@@ -11,15 +11,15 @@ import (
 )
 
 // watch starts a stream of changes that ends with the test.
-func (w *world) watch(read store.Read) *Stream[Change] {
+func (w *world) watch(read store.Read) *piped[Change] {
 	w.tb.Helper()
 	s, err := w.hub.Changes(w.tb.Context(), w.threads, thread, read)
 	require.NoError(w.tb, err)
-	return s
+	return pipe(s)
 }
 
 // gives wants the next change to be of a kind, and to have the version at which the thread now is, or was last.
-func (w *world) gives(s *Stream[Change], kind store.EventKind) Change {
+func (w *world) gives(s *piped[Change], kind store.EventKind) Change {
 	w.tb.Helper()
 	change, open := receive(w.tb, s.C)
 	require.True(w.tb, open)
@@ -144,7 +144,7 @@ func (w *world) watcher() *changes {
 func (c *changes) looks(tb testing.TB) Change {
 	tb.Helper()
 	c.seen = c.topic.view()
-	change, err := c.next(tb.Context())
+	change, err := c.look(tb.Context())
 	require.NoError(tb, err)
 	return change
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -168,7 +169,7 @@ func departing(t *testing.T, w *world) (f *follower, m *messages, result chan er
 	at := store.Cursor{Epoch: w.now.Epoch, Seq: 2}
 	f = w.hub.join(w.threads, thread)
 	t.Cleanup(func() { w.hub.leave(f) })
-	m = &messages{follower: f, cursor: at}
+	m = &messages{follower: f, cursor: at, batch: firstBatch}
 	require.NoError(t, m.start(t.Context()))
 	return f, m, make(chan error, 1)
 }
@@ -198,7 +199,7 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		f.waits(t)
 		w.tell(gone)
 		err, _ := receive(t, result)
-		require.ErrorIs(t, err, errEnded)
+		require.ErrorIs(t, err, io.EOF)
 	})
 	t.Run("and the last message is on its way", func(t *testing.T) {
 		t.Parallel()
@@ -212,9 +213,11 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, m.pending, 1)
 		w.tell(gone)
-		out := make(chan *store.Message, 2)
-		require.ErrorIs(t, m.run(t.Context(), out), errEnded)
-		assert.Equal(t, 3, (<-out).Seq)
+		last, err := m.next(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 3, last.Seq)
+		_, err = m.next(t.Context())
+		require.ErrorIs(t, err, io.EOF)
 	})
 	t.Run("and it is there again", func(t *testing.T) {
 		t.Parallel()
@@ -226,7 +229,7 @@ func TestEndIsReadBeforeItIsHeard(t *testing.T) {
 		f.waits(t)
 		w.tell(gone, created)
 		err, _ := receive(t, result)
-		require.ErrorIs(t, err, errEnded)
+		require.ErrorIs(t, err, io.EOF)
 	})
 	t.Run("and the hub closes", func(t *testing.T) {
 		t.Parallel()
@@ -252,7 +255,9 @@ func TestLastMessageWithoutAnEnd(t *testing.T) {
 	w.tell(said)
 	err, _ := receive(t, result)
 	require.NoError(t, err)
-	out := make(chan *store.Message, 2)
-	requireExpired(t, m.run(t.Context(), out))
-	assert.Equal(t, 3, (<-out).Seq)
+	last, err := m.next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 3, last.Seq)
+	_, err = m.next(t.Context())
+	requireExpired(t, err)
 }

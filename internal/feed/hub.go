@@ -34,12 +34,10 @@ type pace struct {
 	check time.Duration
 	// linger is how long a topic that its last listener has left stays subscribed: who comes back soon finds it as it was.
 	linger time.Duration
-	// stall is how long a listener may take nothing of what there is for it.
-	stall time.Duration
 }
 
 var defaultPace = pace{
-	join: 5 * time.Second, lastWords: 3 * time.Second, check: 30 * time.Second, linger: 2 * time.Second, stall: time.Minute,
+	join: 5 * time.Second, lastWords: 3 * time.Second, check: 30 * time.Second, linger: 2 * time.Second,
 }
 
 const (
@@ -76,8 +74,6 @@ type Hub struct {
 
 // Options are the settings of a hub.
 type Options struct {
-	// SlowClient is how long a listener may take nothing although there is something for it; then it ends with *StalledError.
-	SlowClient time.Duration
 	// Check is about how often each thread that is listened to is compared with the store, in case an announcement was lost
 	// although the connection stands. It costs a round trip for 100 threads.
 	Check time.Duration
@@ -86,7 +82,7 @@ type Options struct {
 // New starts a hub. open makes a pub/sub connection; it is called again whenever one has ended.
 func New(open func(context.Context) Source, log *slog.Logger, o Options) *Hub {
 	p := defaultPace
-	p.stall, p.check = o.SlowClient, o.Check
+	p.check = o.Check
 	return newHub(open, log, p)
 }
 

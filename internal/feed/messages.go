@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"io"
 
 	"agentstate/store"
 )
@@ -25,8 +26,7 @@ func nextBatch(batch []*store.Message) int {
 }
 
 // Messages follows the messages of a thread: those behind the cursor after, or where that is empty those that are added from now
-// on. Errors: store.ErrNotFound, store.ErrBadCursor, *store.CursorExpiredError, store.ErrUnavailable; of the stream also
-// *StalledError. The stream ends regularly
+// on. Errors: store.ErrNotFound, store.ErrBadCursor, *store.CursorExpiredError, store.ErrUnavailable. The stream ends regularly
 // when the thread is gone and the listener has had everything, and with *store.CursorExpiredError where it has not, or where that
 // cannot be known because the thread went while Redis could not be heard.
 // Starting costs one round trip; a listener that keeps up costs none.
@@ -47,7 +47,7 @@ func (h *Hub) Messages(ctx context.Context, threads *store.Threads, threadID, af
 type messages struct {
 	*follower
 	fromNow bool
-	// cursor is behind the last message that was given out.
+	// cursor is behind the last message that was asked for.
 	cursor store.Cursor
 	// pending was read and not given out yet; more says that the store must be read again after that.
 	pending []*store.Message
@@ -87,31 +87,33 @@ func (m *messages) read(ctx context.Context) error {
 	return nil
 }
 
-// run gives out messages until there are none.
-func (m *messages) run(ctx context.Context, out chan<- *store.Message) error {
-	for {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := m.deliver(ctx, out); err != nil {
-			return err
-		}
+// next waits for the next message.
+func (m *messages) next(ctx context.Context) (*store.Message, error) {
+	for len(m.pending) == 0 {
 		s := m.topic.look(m.cursor)
 		switch {
 		case s.over && s.last <= m.cursor.Seq:
-			return errEnded
+			return nil, io.EOF
 		case len(s.next) > 0:
 			m.pending = s.next
 		case m.more || !m.upToDate(s.view):
 			m.seen = s.view
 			if err := m.catchUp(ctx); err != nil {
-				return err
+				return nil, err
 			}
 		default:
 			m.seen = s.view
-			return errIdle
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-m.wake:
+			}
 		}
 	}
+	message := m.pending[0]
+	m.pending = m.pending[1:]
+	m.cursor.Seq = message.Seq
+	return message, nil
 }
 
 // upToDate tells whether announcements alone show that the listener has everything: there was no doubt since it last
@@ -149,20 +151,8 @@ func (m *messages) depart(ctx context.Context, cause *store.CursorExpiredError) 
 		m.pending, m.more = s.next, true // with more it comes back here, even if no end is ever announced
 		return nil
 	case s.over && s.last <= m.cursor.Seq:
-		return errEnded
+		return io.EOF
 	default:
 		return cause
 	}
-}
-
-// deliver gives out what is pending, or the error of ctx.
-func (m *messages) deliver(ctx context.Context, out chan<- *store.Message) error {
-	for _, message := range m.pending {
-		if err := give(ctx, m.follower, out, message); err != nil {
-			return err
-		}
-		m.cursor.Seq = message.Seq
-	}
-	m.pending = nil
-	return nil
 }

@@ -114,26 +114,3 @@ func TestReadsTakeTurns(t *testing.T) {
 	err, _ := receive(t, started)
 	require.NoError(t, err)
 }
-
-// A listener that takes nothing ends, and with a reason; the others do not notice.
-func TestAListenerThatTakesNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(p *pace) { p.stall = 50 * time.Millisecond })
-	stalled, patient := w.listen(""), w.listen("")
-	changes, err := w.hub.Changes(t.Context(), w.threads, thread, store.Read{})
-	require.NoError(t, err)
-	w.settle()
-	for range 10 {
-		w.tell(w.say())
-		patient.gets(w.now.Seq)
-	}
-	assert.Eventually(t, func() bool { return w.hub.Listeners() == 1 }, patience, time.Millisecond)
-	for _, err := range []error{stalled.ends(), changes.Err()} {
-		var why *StalledError
-		require.ErrorAs(t, err, &why)
-		assert.Equal(t, 50*time.Millisecond, why.After)
-	}
-	time.Sleep(100 * time.Millisecond) // to wait for what does not come is not to stall
-	w.tell(w.say())
-	patient.gets(w.now.Seq)
-}

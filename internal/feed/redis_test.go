@@ -20,7 +20,7 @@ import (
 func process(tb testing.TB, addr string) (*store.Threads, *Hub) {
 	tb.Helper()
 	st := newStore(tb, func(o *store.Options) { o.Connection.Addrs = []string{addr} })
-	hub := New(func(ctx context.Context) Source { return st.Events(ctx) }, quiet, Options{SlowClient: patience, Check: 30 * time.Second})
+	hub := New(func(ctx context.Context) Source { return st.Events(ctx) }, quiet, Options{Check: 30 * time.Second})
 	tb.Cleanup(hub.Close)
 	return st.For("ann"), hub
 }
@@ -38,7 +38,7 @@ func write(tb testing.TB, threads *store.Threads, from, to int) {
 	}
 }
 
-func read(tb testing.TB, s *Stream[*store.Message], from, to int) {
+func read(tb testing.TB, s *piped[*store.Message], from, to int) {
 	tb.Helper()
 	for n := from; n <= to; n++ {
 		m, open := receive(tb, s.C)
@@ -55,10 +55,8 @@ func TestTwoProcesses(t *testing.T) {
 	here, hub := process(t, server.Addr())
 	there, otherHub := process(t, server.Addr())
 	write(t, there, 1, 1)
-	s, err := hub.Messages(t.Context(), here, thread, "")
-	require.NoError(t, err)
-	other, err := otherHub.Messages(t.Context(), there, thread, "")
-	require.NoError(t, err)
+	s := hears(t, t.Context(), hub, here, "")
+	other := hears(t, t.Context(), otherHub, there, "")
 	const n = 401
 	var writing sync.WaitGroup
 	t.Cleanup(writing.Wait) // its context ends before that
@@ -78,7 +76,7 @@ func TestTwoProcesses(t *testing.T) {
 		return admin.PubSubNumSub(t.Context(), channel).Val()[channel] == 2
 	}, patience, time.Millisecond)
 	require.NoError(t, there.Delete(t.Context(), thread, nil))
-	for _, s := range []*Stream[*store.Message]{s, other} {
+	for _, s := range []*piped[*store.Message]{s, other} {
 		_, open := receive(t, s.C)
 		assert.False(t, open)
 		require.NoError(t, s.Err())
@@ -92,16 +90,14 @@ func TestRedisAwayForAProcess(t *testing.T) {
 	here, hub := process(t, proxy.Addr())
 	there, _ := process(t, server.Addr())
 	write(t, there, 1, 1)
-	s, err := hub.Messages(t.Context(), here, thread, "")
-	require.NoError(t, err)
-	changes, err := hub.Changes(t.Context(), here, thread, store.Read{})
-	require.NoError(t, err)
+	s := hears(t, t.Context(), hub, here, "")
+	changes := sees(t, t.Context(), hub, here)
 	for round := range 2 {
 		first := 2 + 20*round
 		proxy.Block(true)
 		proxy.CutAll()
 		write(t, there, first, first+9)
-		_, err = hub.Messages(t.Context(), here, thread, "")
+		_, err := hub.Messages(t.Context(), here, thread, "")
 		require.ErrorIs(t, err, store.ErrUnavailable, "nobody can start now")
 		proxy.Block(false)
 		read(t, s, first, first+9)
@@ -124,10 +120,9 @@ func TestKeepingUpCostsNoReads(t *testing.T) {
 	here, hub := process(t, server.Addr())
 	there, _ := process(t, server.Addr())
 	write(t, there, 1, 1)
-	var streams []*Stream[*store.Message]
+	var streams []*piped[*store.Message]
 	for range 10 {
-		s, err := hub.Messages(t.Context(), here, thread, "")
-		require.NoError(t, err)
+		s := hears(t, t.Context(), hub, here, "")
 		streams = append(streams, s)
 	}
 	before := transactions(t, admin)

@@ -5,63 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"agentstate/store"
 )
 
-// Stream is what one listener gets. C is closed at the end; Err then says why, nil for the regular end. The stream ends at
-// the latest with the context that it was made with; whoever made it must read C or end that context.
+// Stream is what one listener gets, as it asks for it: who asks slowly is behind, and blocks nobody. It costs no goroutine. It is
+// over with the context that it was made with, which must end: that is how a listener leaves.
 type Stream[T any] struct {
-	C   <-chan T
-	err error
+	next   func(ctx context.Context) (T, error)
+	life   context.Context //nolint:containedctx // that of the stream, which the one of its listener is part of
+	cancel context.CancelFunc
+	leave  func()
 }
 
-// Err says why the stream has ended; valid after C was closed.
-func (s *Stream[T]) Err() error { return s.err }
-
-var (
-	// errIdle says that there is nothing to do until the listener is woken.
-	errIdle = errors.New("nothing to do")
-	// errEnded is the regular end of a stream.
-	errEnded = errors.New("the thread is gone")
-	// errClosed is for those who come after Close; another process may serve them.
-	errClosed = fmt.Errorf("%w: the feed is closed", store.ErrUnavailable)
-)
-
-// StalledError says that a listener took nothing for so long although there was something for it. What it has had it knows by its
-// cursor, and may come back with that.
-type StalledError struct{ After time.Duration }
-
-func (e *StalledError) Error() string {
-	return fmt.Sprintf("the listener took nothing for %v", e.After)
-}
-
-// give gives a listener something, or the error of ctx, or a *StalledError where nobody takes it in time.
-func give[T any](ctx context.Context, f *follower, out chan<- T, v T) error {
-	if f.patience == nil {
-		f.patience = time.NewTimer(f.pace.stall)
-	} else {
-		f.patience.Reset(f.pace.stall)
+// Next waits for the next thing. Errors: io.EOF for the regular end, the context's when that has ended or the hub was closed, and
+// what the maker of the stream names. Behind an error there is nothing more. Only one goroutine may ask at a time.
+func (s *Stream[T]) Next() (T, error) {
+	v, err := s.next(s.life)
+	if err == nil {
+		return v, nil
 	}
-	defer f.patience.Stop()
-	select {
-	case out <- v:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-f.patience.C:
-		return &StalledError{After: f.pace.stall}
+	if s.life.Err() != nil {
+		err = s.life.Err()
 	}
+	s.cancel()
+	s.leave()
+	return v, err
 }
+
+// errClosed is for those who come after Close; another process may serve them.
+var errClosed = fmt.Errorf("%w: the feed is closed", store.ErrUnavailable)
 
 // listener follows one thread.
 type listener[T any] interface {
 	// start waits for the subscription, and reads where the listener stands.
 	start(ctx context.Context) error
-	// run gives out what has happened, and returns errIdle when it has given out everything; it is called again when something
-	// happens. At the end it returns errEnded, the error of ctx, or what went wrong.
-	run(ctx context.Context, out chan<- T) error
+	// next waits for what comes next: io.EOF at the regular end, the error of ctx, or what went wrong.
+	next(ctx context.Context) (T, error)
 }
 
 // listen makes the stream of a listener, which newListener makes for its place at the topic of the thread.
@@ -83,32 +65,13 @@ func listen[T any](
 		}
 		return nil, err
 	}
-	out := make(chan T)
-	s := &Stream[T]{C: out}
 	h.done.Add(1)
-	unhook := context.AfterFunc(life, f.worker.kick)
-	f.worker.begin(func() bool { // it is over with ctx, with the hub, or with the thread
-		err := l.run(life, out)
-		if errors.Is(err, errIdle) {
-			return true
-		}
-		s.err = ended(life, err)
+	leave := sync.OnceFunc(func() {
 		h.leave(f)
-		unhook()
-		cancel()
-		close(out)
 		h.done.Done()
-		return false
 	})
-	return s, nil
-}
-
-// ended gives the error that a stream shows for the reason of its end. Whatever goes wrong when ctx has ended is no error.
-func ended(ctx context.Context, err error) error {
-	if errors.Is(err, errEnded) || ctx.Err() != nil {
-		return nil //nolint:nilerr // see above
-	}
-	return err
+	context.AfterFunc(life, leave)
+	return &Stream[T]{next: l.next, life: life, cancel: cancel, leave: leave}, nil
 }
 
 // persist repeats a read until Redis is available or ctx ends.

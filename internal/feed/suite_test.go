@@ -3,7 +3,9 @@ package feed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -28,7 +30,7 @@ const (
 )
 
 // testPace leaves it to the tests when topics are checked, never gives up on what is held back, and lets no topic linger.
-var testPace = pace{join: patience, lastWords: patience, check: 1000 * time.Hour, stall: 1000 * time.Hour}
+var testPace = pace{join: patience, lastWords: patience, check: 1000 * time.Hour}
 
 // impatient is for tests in which the announcement of an end does not come.
 func impatient(p *pace) { p.lastWords = 50 * time.Millisecond }
@@ -172,7 +174,7 @@ func (w *world) listen(after string) *ear {
 	w.tb.Cleanup(cancel)
 	s, err := w.hub.Messages(ctx, w.threads, thread, after)
 	require.NoError(w.tb, err)
-	e := &ear{w: w, stream: s, cancel: cancel, at: store.Cursor{Epoch: w.now.Epoch, Seq: w.now.Seq}}
+	e := &ear{w: w, stream: pipe(s), cancel: cancel, at: store.Cursor{Epoch: w.now.Epoch, Seq: w.now.Seq}}
 	if after != "" {
 		e.at, err = store.ParseCursor(after)
 		require.NoError(w.tb, err)
@@ -180,10 +182,57 @@ func (w *world) listen(after string) *ear {
 	return e
 }
 
+// piped is a stream that a goroutine asks, as one that serves a client does; it hands out one thing after the other. C is closed at
+// the end, and Err then says why: nil for the regular end, and for that of the context.
+type piped[T any] struct {
+	C   chan T
+	err error
+}
+
+func (p *piped[T]) Err() error { return p.err }
+
+// pipe asks a stream until it is over.
+func pipe[T any](s *Stream[T]) *piped[T] {
+	p := &piped[T]{C: make(chan T)}
+	go func() { // ends with the stream
+		defer close(p.C)
+		for {
+			v, err := s.Next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+					p.err = err
+				}
+				return
+			}
+			select {
+			case p.C <- v:
+			case <-s.life.Done():
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// hears follows the messages of the thread, sees its changes.
+func hears(tb testing.TB, ctx context.Context, h *Hub, threads *store.Threads, after string) *piped[*store.Message] {
+	tb.Helper()
+	s, err := h.Messages(ctx, threads, thread, after)
+	require.NoError(tb, err)
+	return pipe(s)
+}
+
+func sees(tb testing.TB, ctx context.Context, h *Hub, threads *store.Threads) *piped[Change] {
+	tb.Helper()
+	s, err := h.Changes(ctx, threads, thread, store.Read{})
+	require.NoError(tb, err)
+	return pipe(s)
+}
+
 // ear is a listener of a world, and knows what it must get next.
 type ear struct {
 	w      *world
-	stream *Stream[*store.Message]
+	stream *piped[*store.Message]
 	cancel context.CancelFunc
 	at     store.Cursor
 }

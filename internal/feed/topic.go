@@ -58,10 +58,6 @@ type follower struct {
 	topic *topic
 	pace  pace
 	wake  chan struct{}
-	// worker does what there is to do for the listener, when there is something.
-	worker worker
-	// patience runs while something is given out.
-	patience *time.Timer
 }
 
 // apply takes in an event, and wakes the listeners. It never blocks and never calls Redis: the connection waits for it.
@@ -88,7 +84,6 @@ func (t *topic) wakeAll() {
 		case f.wake <- struct{}{}:
 		default:
 		}
-		f.worker.kick()
 	}
 }
 

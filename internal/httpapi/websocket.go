@@ -41,7 +41,8 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
-	conn, err := websocket.Accept(slimHijacker{w}, r, &websocket.AcceptOptions{
+	hijacker := &slimHijacker{ResponseWriter: w}
+	conn, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{newer.name, older.name}, // the first that the client offers too is taken
 		InsecureSkipVerify: true,                             // the origin was checked
 	})
@@ -56,7 +57,7 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	// Not the request's context: that ends with Do, and what it holds is used again by others.
 	ctx, leave := t.streams.join(context.Background())
 	c := &wsConn{
-		transport: t, conn: conn, words: words, exec: exec, operations: make(map[string]*wsOperation),
+		transport: t, conn: conn, wire: hijacker.conn, words: words, exec: exec, operations: make(map[string]*wsOperation),
 		request: &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}},
 	}
 	go func() {
@@ -73,15 +74,20 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 
 // slimHijacker hands a connection over with small buffers. Those of net/http, 4 KiB for each direction, are most of what a
 // listener costs that waits; larger messages go past a small buffer anyway.
-type slimHijacker struct{ http.ResponseWriter }
+type slimHijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
 
 const (
 	readBuffer  = 512
 	writeBuffer = 1024
 )
 
-func (h slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+// Hijack takes the connection, and remembers it.
+func (h *slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn = conn
 	if err != nil || buffers.Reader.Buffered() > 0 { // a client that has not waited for the answer
 		return conn, buffers, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -24,9 +25,12 @@ const maxOperations = 1000
 type wsConn struct {
 	transport webSocket
 	conn      *websocket.Conn
-	words     *dialect
-	exec      graphql.GraphExecutor
-	request   *http.Request // what the log tells of the handshake
+	// wire is the connection below conn. A deadline on it costs a fraction of a context with a timeout for each message.
+	wire    net.Conn
+	writing sync.Mutex
+	words   *dialect
+	exec    graphql.GraphExecutor
+	request *http.Request // what the log tells of the handshake
 
 	initiated bool // of the reading goroutine alone
 	// heard is when the client was last heard of, in nanoseconds since the start of the connection.
@@ -313,11 +317,22 @@ func (c *wsConn) send(head string, resp *graphql.Response) {
 		buffer.Write(behind)
 		buffer.WriteByte('}')
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.transport.writeTimeout)
-	defer cancel()
-	if err := c.conn.Write(ctx, websocket.MessageText, buffer.Bytes()); err != nil {
+	if err := c.write(buffer.Bytes()); err != nil {
 		_ = c.conn.CloseNow()
 	}
+}
+
+// write writes a message in its time. Behind it there is no deadline: the answer to a ping of the WebSocket itself has its own.
+func (c *wsConn) write(message []byte) error {
+	c.writing.Lock() // one after the other, so that none puts off the deadline of one that is stuck
+	defer c.writing.Unlock()
+	if err := c.wire.SetWriteDeadline(time.Now().Add(c.transport.writeTimeout)); err != nil {
+		return err
+	}
+	if err := c.conn.Write(context.Background(), websocket.MessageText, message); err != nil {
+		return err
+	}
+	return c.wire.SetWriteDeadline(time.Time{})
 }
 
 // close closes the connection with a code and a reason, and waits for the client's goodbye, a few seconds at most. Of several

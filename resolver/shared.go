@@ -1,0 +1,123 @@
+package resolver
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+const (
+	// keptResponses bounds the responses that are kept, and mostShared the size in bytes of each: 16 MiB in all.
+	keptResponses = 256
+	mostShared    = 64 << 10
+)
+
+// responses keeps the last responses to events, for those listeners of a thread who want the same of it: the feed gives all of them
+// the same event, and the cache of documents the same operation for the same text. So to execute it once is enough.
+type responses struct {
+	mu   sync.Mutex
+	data map[responseKey]json.RawMessage
+	// order is a ring of the keys, the oldest at next.
+	order [keptResponses]responseKey
+	next  int
+}
+
+// responseKey names a response by the addresses of what it was made of, which it keeps from being used for anything else.
+type responseKey struct {
+	event     any
+	operation *ast.OperationDefinition
+}
+
+func newResponses() *responses { return &responses{data: make(map[responseKey]json.RawMessage)} }
+
+// of gives the response to an event, which it lets run make only where nobody else did. Errors are everybody's own.
+func (r *responses) of(event any, operation *ast.OperationDefinition, run func() *graphql.Response) *graphql.Response {
+	key := responseKey{event, operation}
+	r.mu.Lock()
+	data, ok := r.data[key]
+	r.mu.Unlock()
+	if ok {
+		return &graphql.Response{Data: data}
+	}
+	response := run()
+	if response != nil && len(response.Errors) == 0 && len(response.Extensions) == 0 && len(response.Data) <= mostShared {
+		r.keep(key, bytes.Clone(response.Data)) // gqlgen writes the next one over it
+	}
+	return response
+}
+
+func (r *responses) keep(key responseKey, data json.RawMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.data[key]; ok {
+		return // somebody was faster
+	}
+	delete(r.data, r.order[r.next])
+	r.order[r.next] = key
+	r.next = (r.next + 1) % keptResponses
+	r.data[key] = data
+}
+
+// isShareable tells whether the responses of a subscription follow from its text and the event alone: no variable has a say in what
+// is selected of the event. Those in the arguments of the subscription itself choose the event.
+func isShareable(op *ast.OperationDefinition) bool {
+	for _, variable := range op.VariableDefinitions {
+		if usedWithin(op.SelectionSet, variable.Variable, 0) {
+			return false
+		}
+	}
+	return len(op.Directives) == 0
+}
+
+// usedWithin tells whether a variable is used in directives, or in arguments below the root.
+func usedWithin(set ast.SelectionSet, variable string, depth int) bool {
+	for _, selection := range set {
+		var directives ast.DirectiveList
+		var below ast.SelectionSet
+		next := depth
+		switch selection := selection.(type) {
+		case *ast.Field:
+			if depth > 0 && usesIn(selection.Arguments, variable) {
+				return true
+			}
+			directives, below, next = selection.Directives, selection.SelectionSet, depth+1
+		case *ast.InlineFragment:
+			directives, below = selection.Directives, selection.SelectionSet
+		case *ast.FragmentSpread:
+			directives, below = selection.Directives, selection.Definition.SelectionSet
+		}
+		for _, directive := range directives {
+			if usesIn(directive.Arguments, variable) {
+				return true
+			}
+		}
+		if usedWithin(below, variable, next) {
+			return true
+		}
+	}
+	return false
+}
+
+func usesIn(arguments ast.ArgumentList, variable string) bool {
+	for _, argument := range arguments {
+		if uses(argument.Value, variable) {
+			return true
+		}
+	}
+	return false
+}
+
+func uses(value *ast.Value, variable string) bool {
+	if value.Kind == ast.Variable {
+		return value.Raw == variable
+	}
+	for _, child := range value.Children {
+		if uses(child.Value, variable) {
+			return true
+		}
+	}
+	return false
+}

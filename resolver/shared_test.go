@@ -1,0 +1,82 @@
+package resolver
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"agentstate/graph"
+	"agentstate/store"
+)
+
+func TestAResponseIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	r := newResponses()
+	one, two := &store.Message{Seq: 1}, &store.Message{Seq: 1}
+	operations := []*ast.OperationDefinition{{}, {}}
+	runs := 0
+	buffer := []byte("_")
+	of := func(event any, op *ast.OperationDefinition) string {
+		return string(r.of(event, op, func() *graphql.Response {
+			runs++
+			buffer[0] = byte('a' + runs)
+			return &graphql.Response{Data: buffer} // as gqlgen does, which uses one buffer for all responses
+		}).Data)
+	}
+	assert.Equal(t, "b", of(one, operations[0]))
+	assert.Equal(t, "c", of(two, operations[0]), "another event, though it looks the same")
+	assert.Equal(t, "d", of(one, operations[1]), "another operation")
+	assert.Equal(t, "b", of(one, operations[0]))
+	assert.Equal(t, "c", of(two, operations[0]))
+	assert.Equal(t, 3, runs)
+	for range keptResponses {
+		of(&store.Message{}, operations[0])
+	}
+	assert.Len(t, r.data, keptResponses, "they are bounded")
+	assert.NotEqual(t, "b", of(one, operations[0]), "and the oldest have gone")
+}
+
+func TestWhatIsNotShared(t *testing.T) {
+	t.Parallel()
+	r := newResponses()
+	event, op := &store.Message{}, &ast.OperationDefinition{}
+	for name, response := range map[string]*graphql.Response{
+		"an error": {Data: json.RawMessage(`{}`), Errors: gqlerror.List{{}}}, "none": nil,
+		"a large one": {Data: json.RawMessage(strings.Repeat("x", mostShared+1))},
+	} {
+		for range 2 {
+			ran := false
+			got := r.of(event, op, func() *graphql.Response { ran = true; return response })
+			assert.True(t, ran, name)
+			assert.Same(t, response, got, name)
+		}
+	}
+}
+
+func TestWhatIsShareable(t *testing.T) {
+	t.Parallel()
+	schema := graph.NewExecutableSchema(graph.Config{}).Schema()
+	for document, want := range map[string]bool{
+		`subscription { messageAdded(threadId: "a") { seq } }`:                                                                        true,
+		`subscription($id: ID!, $a: String) { messageAdded(threadId: $id, after: $a) { seq } }`:                                       true,
+		`subscription($id: ID!) { ...f } fragment f on Subscription { messageAdded(threadId: $id) { seq } }`:                          true,
+		`subscription($id: ID!, $x: Boolean!) { messageAdded(threadId: $id) { seq text @include(if: $x) } }`:                          false,
+		`subscription($id: ID!, $x: Boolean!) { messageAdded(threadId: $id) { ... @skip(if: $x) { seq } } }`:                          false,
+		`subscription($id: ID!, $x: Boolean!) { messageAdded(threadId: $id) { ...f } } fragment f on Message { seq @skip(if: $x) }`:   false,
+		`subscription($x: Int) { agentStateChanged(threadId: "a") { agentState { messages(last: $x) { nodes { seq } } } } }`:          false,
+		`subscription($x: MessageType!) { agentStateChanged(threadId: "a") { agentState { messages(types: [$x]) { totalCount } } } }`: false,
+		`subscription { agentStateChanged(threadId: "a") { agentState { messages(last: 5) { nodes { seq } } } } }`:                    true,
+	} {
+		doc, err := gqlparser.LoadQueryWithRules(schema, document, rules.NewDefaultRules())
+		require.Nil(t, err, document)
+		assert.Equal(t, want, isShareable(doc.Operations[0]), document)
+	}
+}
