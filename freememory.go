@@ -16,8 +16,9 @@ func init() {
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() { // lives as long as the process
 		for range signals {
-			debug.FreeOSMemory()
-			debug.FreeOSMemory() // the first one shrinks stacks, the second one gives them back
+			for range 5 { // each halves the stacks that are too large
+				debug.FreeOSMemory()
+			}
 		}
 	}()
 }

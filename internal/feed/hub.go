@@ -9,7 +9,11 @@
 // falls between. What cannot be given any more (the thread was deleted with messages that the listener has not had) ends the
 // stream with *store.CursorExpiredError; nothing is skipped.
 //
-// Slow listeners block nobody: there are no queues, a listener that falls behind reads on from the store at its own pace.
+// Slow listeners block nobody: there are no queues, and no goroutines for listeners. A listener asks for what comes next (Stream.Next),
+// and one that falls behind reads on from the store at its own pace. Listeners who need the same messages share the read of them, and
+// all reads take turns, so that a reconnection does not make everybody read at once (reads.go).
+//
+// docs/delivery.md says it for those who use it, with what cannot be promised.
 //
 // Locks: a hub's before a topic's, and neither is held across a call of Redis or of a listener.
 package feed

@@ -153,3 +153,29 @@ func transactions(tb testing.TB, admin *redis.Client) string {
 	require.NotNil(tb, calls)
 	return calls[1]
 }
+
+// A listener that takes nothing while 100,000 messages come has them all afterwards, and meanwhile holds none of them.
+func TestAListenerThatStallsForLong(t *testing.T) {
+	t.Parallel()
+	const n, batch = 100_000, 500
+	server := redistest.Start(t)
+	here, hub := process(t, server.Addr())
+	_, err := here.Create(t.Context(), thread, store.Create{}, store.Read{})
+	require.NoError(t, err)
+	stalled, err := hub.Messages(t.Context(), here, thread, "")
+	require.NoError(t, err)
+	for from := 1; from <= n; from += batch {
+		messages := make([]*store.Message, batch)
+		for i := range messages {
+			messages[i] = &store.Message{MessageID: fmt.Sprint(from + i), Type: store.AI, Content: []byte(`"x"`)}
+		}
+		_, err := here.Append(t.Context(), thread, store.Append{Messages: messages}, nil)
+		require.NoError(t, err)
+	}
+	for seq := 1; seq <= n; seq++ {
+		m, err := stalled.Next()
+		require.NoError(t, err)
+		require.Equal(t, seq, m.Seq)
+		require.Equal(t, fmt.Sprint(seq), m.MessageID)
+	}
+}
