@@ -7,6 +7,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"agentstate/store"
 )
 
 const (
@@ -15,8 +17,8 @@ const (
 	mostShared    = 64 << 10
 )
 
-// responses keeps the last responses to events, for those listeners of a thread who want the same of it: the feed gives all of them
-// the same event, and the cache of documents the same operation for the same text. So to execute it once is enough.
+// responses keeps the last responses that bring messages, for those listeners of a thread who want the same of them: the feed gives
+// all of them the same message, and the cache of documents the same operation for the same text. So to execute it once is enough.
 type responses struct {
 	mu   sync.Mutex
 	data map[responseKey]json.RawMessage
@@ -27,15 +29,15 @@ type responses struct {
 
 // responseKey names a response by the addresses of what it was made of, which it keeps from being used for anything else.
 type responseKey struct {
-	event     any
+	message   *store.Message
 	operation *ast.OperationDefinition
 }
 
 func newResponses() *responses { return &responses{data: make(map[responseKey]json.RawMessage)} }
 
-// of gives the response to an event, which it lets run make only where nobody else did. Errors are everybody's own.
-func (r *responses) of(event any, operation *ast.OperationDefinition, run func() *graphql.Response) *graphql.Response {
-	key := responseKey{event, operation}
+// of gives the response that brings a message, which it lets run make only where nobody else did. Errors are everybody's own.
+func (r *responses) of(message *store.Message, operation *ast.OperationDefinition, run func() *graphql.Response) *graphql.Response {
+	key := responseKey{message, operation}
 	r.mu.Lock()
 	data, ok := r.data[key]
 	r.mu.Unlock()

@@ -24,7 +24,7 @@ func TestAResponseIsMadeOnce(t *testing.T) {
 	operations := []*ast.OperationDefinition{{}, {}}
 	runs := 0
 	buffer := []byte("_")
-	of := func(event any, op *ast.OperationDefinition) string {
+	of := func(event *store.Message, op *ast.OperationDefinition) string {
 		return string(r.of(event, op, func() *graphql.Response {
 			runs++
 			buffer[0] = byte('a' + runs)

@@ -130,9 +130,9 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 			s.offer(event)
 			return execute(ctx)
 		}
-		if !shareable {
-			return run()
+		if message, ok := event.(*store.Message); ok && shareable { // a change is read for each listener, so nobody else has it
+			return x.shared.of(message, op.Operation, run)
 		}
-		return x.shared.of(event, op.Operation, run)
+		return run()
 	}
 }

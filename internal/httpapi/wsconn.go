@@ -202,10 +202,7 @@ func (c *wsConn) subscribe(ctx context.Context, message map[string]any) error {
 	c.mu.Lock()
 	c.operations[id] = op
 	c.mu.Unlock()
-	c.running.Go(func() { // ends with ctx, or with the operation
-		defer cancel()
-		c.run(ctx, op, payload)
-	})
+	c.running.Go(func() { c.execute(ctx, op, payload) })
 	return nil
 }
 
@@ -224,13 +221,10 @@ func (c *wsConn) stop(id string) {
 	}
 }
 
-// run executes an operation, and sends what it gives.
-func (c *wsConn) run(ctx context.Context, op *wsOperation, payload map[string]any) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.fail(op, c.transport.panics.caught(c.request, v).response().Errors)
-		}
-	}()
+// execute starts an operation. What it gives is sent from another goroutine, whose stack is small: most of its life a subscription
+// waits, and to parse and validate it takes a large one.
+func (c *wsConn) execute(ctx context.Context, op *wsOperation, payload map[string]any) {
+	defer c.rescue(op)
 	params, refused := toParams(payload)
 	if refused != nil {
 		c.fail(op, refused.response().Errors)
@@ -244,11 +238,25 @@ func (c *wsConn) run(ctx context.Context, op *wsOperation, payload map[string]an
 		return
 	}
 	responses, opContext := c.exec.DispatchOperation(ctx, opCtx)
-	for resp := responses(opContext); resp != nil; resp = responses(opContext) {
-		c.sendFor(op, `{"id":`+quoted(op.id)+`,"type":"`+c.words.next+`","payload":`, resp)
+	c.running.Go(func() { c.forward(opContext, op, responses) })
+}
+
+// forward sends what an operation gives, until it ends or ctx does.
+func (c *wsConn) forward(ctx context.Context, op *wsOperation, responses graphql.ResponseHandler) {
+	defer c.rescue(op)
+	head := `{"id":` + quoted(op.id) + `,"type":"` + c.words.next + `","payload":`
+	for resp := responses(ctx); resp != nil; resp = responses(ctx) {
+		c.sendFor(op, head, resp)
 	}
 	if ctx.Err() == nil { // else the client has stopped it, or the server stops, and the client shall come back
 		c.end(op, `{"id":`+quoted(op.id)+`,"type":"complete"}`)
+	}
+}
+
+// rescue ends an operation that panics with an error; it is deferred.
+func (c *wsConn) rescue(op *wsOperation) {
+	if v := recover(); v != nil {
+		c.fail(op, c.transport.panics.caught(c.request, v).response().Errors)
 	}
 }
 
@@ -267,8 +275,9 @@ func errorMessage(id string, errs gqlerror.List) string {
 	return `{"id":` + quoted(id) + `,"type":"error","payload":` + string(list) + `}`
 }
 
-// end sends the last message of an operation, unless the client has stopped it.
+// end ends an operation with its last message, unless the client has stopped it.
 func (c *wsConn) end(op *wsOperation, message string) {
+	defer op.cancel()
 	c.mu.Lock()
 	current := c.operations[op.id] == op
 	if current {
