@@ -70,6 +70,7 @@ func about(err error, threadID string) error {
 		limit    *store.LimitError
 		expired  *store.CursorExpiredError
 		cursor   *store.BadCursorError
+		count    *store.CountLimitError
 	)
 	e := &Error{cause: err, Extensions: map[string]any{}}
 	if threadID != "" {
@@ -93,6 +94,10 @@ func about(err error, threadID string) error {
 		e.Code = CodeLimitExceeded
 		e.Message = fmt.Sprintf("Start another thread, or send less: %s is limited to %d, and would be %d.", limit.What, limit.Limit, limit.Actual)
 		e.Extensions["limit"], e.Extensions["actual"] = limit.Limit, limit.Actual
+	case errors.As(err, &count):
+		e.Code = CodeLimitExceeded
+		e.Message = fmt.Sprintf("Give a pattern that begins with more text, or leave totalCount out: no more than %d thread ids are looked at to count.", count.Limit)
+		e.Extensions["limit"], e.Extensions["actual"] = count.Limit, count.Limit+1
 	case errors.As(err, &expired):
 		e.Code, e.Message = CodeCursorExpired, "The thread no longer has everything behind this cursor; start again from oldestCursor."
 		e.Extensions["oldestCursor"] = nil

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// keptResponses bounds the responses that are kept, and mostShared the size in bytes of each: 16 MiB in all.
+	// keptResponses bounds the responses that are kept, and mostShared the size in bytes of each, and of its message: 32 MiB in all.
 	keptResponses = 256
 	mostShared    = 64 << 10
 )
@@ -37,6 +37,9 @@ func newResponses() *responses { return &responses{data: make(map[responseKey]js
 
 // of gives the response that brings a message, which it lets run make only where nobody else did. Errors are everybody's own.
 func (r *responses) of(message *store.Message, operation *ast.OperationDefinition, run func() *graphql.Response) *graphql.Response {
+	if message.Size() > mostShared {
+		return run()
+	}
 	key := responseKey{message, operation}
 	r.mu.Lock()
 	data, ok := r.data[key]
@@ -67,36 +70,51 @@ func (r *responses) keep(key responseKey, data json.RawMessage) {
 // is selected of the event. Those in the arguments of the subscription itself choose the event.
 func isShareable(op *ast.OperationDefinition) bool {
 	for _, variable := range op.VariableDefinitions {
-		if usedWithin(op.SelectionSet, variable.Variable, 0) {
+		if (usage{variable: variable.Variable, seen: make(map[spread]bool)}).within(op.SelectionSet, 0) {
 			return false
 		}
 	}
 	return len(op.Directives) == 0
 }
 
-// usedWithin tells whether a variable is used in directives, or in arguments below the root.
-func usedWithin(set ast.SelectionSet, variable string, depth int) bool {
+// usage looks for the use of a variable. It looks into each fragment once below the root and once at it, however often it is spread.
+type usage struct {
+	variable string
+	seen     map[spread]bool
+}
+
+type spread struct {
+	fragment string
+	atRoot   bool
+}
+
+// within tells whether the variable is used in directives, or in arguments below the root.
+func (u usage) within(set ast.SelectionSet, depth int) bool {
 	for _, selection := range set {
 		var directives ast.DirectiveList
 		var below ast.SelectionSet
 		next := depth
 		switch selection := selection.(type) {
 		case *ast.Field:
-			if depth > 0 && usesIn(selection.Arguments, variable) {
+			if depth > 0 && usesIn(selection.Arguments, u.variable) {
 				return true
 			}
 			directives, below, next = selection.Directives, selection.SelectionSet, depth+1
 		case *ast.InlineFragment:
 			directives, below = selection.Directives, selection.SelectionSet
 		case *ast.FragmentSpread:
-			directives, below = selection.Directives, selection.Definition.SelectionSet
+			directives = selection.Directives
+			if at := (spread{selection.Name, depth == 0}); !u.seen[at] {
+				u.seen[at] = true
+				below = selection.Definition.SelectionSet
+			}
 		}
 		for _, directive := range directives {
-			if usesIn(directive.Arguments, variable) {
+			if usesIn(directive.Arguments, u.variable) {
 				return true
 			}
 		}
-		if usedWithin(below, variable, next) {
+		if u.within(below, next) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,6 +60,20 @@ func TestWhatIsNotShared(t *testing.T) {
 			assert.Same(t, response, got, name)
 		}
 	}
+}
+
+// Fragments that spread the next one twice are a small document and a huge tree.
+func TestToLookForVariablesTakesNoTime(t *testing.T) {
+	t.Parallel()
+	var document strings.Builder
+	document.WriteString(`subscription($id: ID!) { messageAdded(threadId: $id) { ...f0 } }`)
+	for i := range 100 {
+		fmt.Fprintf(&document, " fragment f%d on Message { ...f%d ...f%d }", i, i+1, i+1)
+	}
+	document.WriteString(" fragment f100 on Message { seq }")
+	doc, err := gqlparser.LoadQueryWithRules(graph.NewExecutableSchema(graph.Config{}).Schema(), document.String(), rules.NewDefaultRules())
+	require.Nil(t, err)
+	assert.True(t, isShareable(doc.Operations[0]))
 }
 
 func TestWhatIsShareable(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 // Count counts the threads that a filter shows. Without a pattern it takes one round trip, and a second one where some threads
 // are past their expiry and not cleared away yet. With a pattern it takes one for each 16,000 ids that start like the pattern,
-// and is a *LimitError beyond Options.MaxCountedIDs of them.
+// and is a *CountLimitError beyond Options.MaxCountedIDs of them.
 func (t *Threads) Count(ctx context.Context, f Filter) (int, error) {
 	if !restricts(f.ThreadIDPattern) {
 		return t.countBetween(ctx, scoreAfter(f.UpdatedAfter), scoreBefore(f.UpdatedBefore))
@@ -20,12 +20,15 @@ func (t *Threads) Count(ctx context.Context, f Filter) (int, error) {
 		l.low, l.high = scoreAfter(f.UpdatedAfter), scoreBefore(f.UpdatedBefore)
 	}
 	most := t.store.opts.MaxCountedIDs
-	found, err := t.search(ctx, l, 0, most)
+	found, err := t.search(ctx, l, 0, budget{ids: most, steps: countSteps})
 	if err == nil && found.stopped != nil {
-		return 0, &LimitError{What: "the number of threads among which those that match a pattern are counted", Limit: most, Actual: most + 1}
+		return 0, &CountLimitError{Limit: most}
 	}
 	return found.count, err
 }
+
+// countSteps is how many comparisons with a pattern a count makes: about a second's work. Ordinary patterns need some 40 for an id.
+const countSteps = 200_000_000
 
 // CountIDs counts the threads whose ids match a glob, at the cost of Count.
 func (t *Threads) CountIDs(ctx context.Context, pattern string) (int, error) {
@@ -49,19 +52,43 @@ func (t *Threads) countBetween(ctx context.Context, low, high *int64) (int, erro
 	}
 	expired.read()
 	total := 0
-	var again []call // where there are expired ones, a script counts without them
+	var crowded []int
 	for b, count := range counts {
-		if !expired.any[b] {
+		if expired.any[b] {
+			crowded = append(crowded, b)
+		} else {
 			total += int(count.Val())
-			continue
 		}
-		keys := []string{t.store.keys.updated(b, t.owner), t.store.keys.expires(b, t.owner)}
-		again = append(again, call{script: countScript, keys: keys, args: []any{span.Min, span.Max}})
 	}
-	if len(again) == 0 {
+	if len(crowded) == 0 {
 		return total, nil
 	}
-	err = t.store.runAll(ctx, again, func(_ int, _ string, r reply) { total += r.int(0) })
+	rest, err := t.countLiving(ctx, crowded, span, expired.now)
+	return total + rest, err
+}
+
+// countLiving counts the threads of buckets in which some are past their expiry: by the index by expiry, or where there are bounds on
+// their last update by a script.
+func (t *Threads) countLiving(ctx context.Context, in []int, span redis.ZRangeBy, now int64) (total int, err error) {
+	if span.Min == "-inf" && span.Max == "+inf" {
+		counts := make([]*redis.IntCmd, len(in))
+		_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, b := range in {
+				counts[i] = pipe.ZCount(ctx, t.store.keys.expires(b, t.owner), "("+formatScore(now), "+inf")
+			}
+			return nil
+		})
+		for _, count := range counts {
+			total += int(count.Val())
+		}
+		return total, translate(err)
+	}
+	calls := make([]call, len(in))
+	for i, b := range in {
+		keys := []string{t.store.keys.updated(b, t.owner), t.store.keys.expires(b, t.owner)}
+		calls[i] = call{script: countScript, keys: keys, args: []any{span.Min, span.Max}}
+	}
+	err = t.store.runAll(ctx, calls, func(_ int, _ string, r reply) { total += r.int(0) })
 	return total, err
 }
 

@@ -42,6 +42,14 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s is limited to %d, and would be %d", e.What, e.Limit, e.Actual)
 }
 
+// CountLimitError says that to count what matches a pattern more than Limit ids would have to be looked at, or a pattern like that
+// takes too long for them.
+type CountLimitError struct{ Limit int }
+
+func (e *CountLimitError) Error() string {
+	return fmt.Sprintf("to count by a pattern no more than %d thread ids are looked at", e.Limit)
+}
+
 // BadCursorError says that the text of a cursor, After or Before of a Range, is none that this package made for that list.
 type BadCursorError struct {
 	// Argument is `after` or `before`.

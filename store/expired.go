@@ -20,6 +20,8 @@ type expiredThreads struct {
 	ids map[string]bool
 	// any and crowded tell it of each bucket.
 	any, crowded [len(buckets)]bool
+	// passed counts those that were left out.
+	passed int
 }
 
 // peek asks for the time of Redis and for what expires next in each bucket.
@@ -55,7 +57,9 @@ func (t *Threads) leaveOut(ctx context.Context, e *expiredThreads, streams []*st
 		if e.crowded[s.bucket] && len(s.buf) > 0 {
 			expiries[s] = nil
 		} else {
+			n := len(s.buf)
 			s.buf = slices.DeleteFunc(s.buf, func(it entry) bool { return e.ids[it.id] })
+			e.passed += n - len(s.buf)
 		}
 	}
 	if len(expiries) == 0 {
@@ -77,6 +81,7 @@ func (t *Threads) leaveOut(ctx context.Context, e *expiredThreads, streams []*st
 				kept = append(kept, s.buf[i])
 			}
 		}
+		e.passed += len(s.buf) - len(kept)
 		s.buf = kept
 	}
 	return nil

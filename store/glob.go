@@ -15,6 +15,8 @@ type glob struct {
 	// prefix is what everything that matches starts with; exact says that nothing else matches.
 	prefix string
 	exact  bool
+	// steps counts the comparisons so far: those of a long pattern with long texts are many.
+	steps int
 }
 
 // globElement matches one character, or for a star any run of them.
@@ -40,8 +42,8 @@ const (
 type runeRange struct{ low, high rune }
 
 // compileGlob takes a pattern apart. Every text is a pattern.
-func compileGlob(pattern string) glob {
-	var g glob
+func compileGlob(pattern string) *glob {
+	g := &glob{}
 	for p := 0; p < len(pattern); {
 		var e globElement
 		e, p = nextElement(pattern, p)
@@ -109,7 +111,7 @@ func merged(ranges []runeRange) []runeRange {
 }
 
 // literalPrefix gives the text of the literals that the pattern starts with, and whether that is all of it.
-func (g glob) literalPrefix() (prefix string, exact bool) {
+func (g *glob) literalPrefix() (prefix string, exact bool) {
 	var text strings.Builder
 	for _, e := range g.elements {
 		if e.kind != literalGlob {
@@ -121,11 +123,12 @@ func (g glob) literalPrefix() (prefix string, exact bool) {
 }
 
 // match tells whether the pattern matches all of a text. The time is bounded by the product of both lengths: a star is only
-// ever reconsidered at the last place where one stood.
-func (g glob) match(text string) bool {
+// ever reconsidered at the last place where one stood. Only one goroutine may match at a time.
+func (g *glob) match(text string) bool {
 	e, t := 0, 0
 	starE, starT := -1, 0
 	for t < len(text) {
+		g.steps++
 		if e < len(g.elements) {
 			if g.elements[e].kind == starGlob {
 				starE, starT = e, t

@@ -17,9 +17,6 @@ type Filter struct {
 // restricts tells whether the pattern leaves anything out.
 func restricts(pattern string) bool { return pattern != "" && pattern != "*" }
 
-// listBudget is how many ids one page looks at while it searches for those that match a pattern.
-const listBudget = 20_000
-
 // IDPage is one page of thread ids. Cursors has the position of each; Start and End are the page's, End that of the last id
 // looked at, which need not be on the page.
 type IDPage struct {
@@ -39,7 +36,7 @@ func (t *Threads) Recent(ctx context.Context, limit int) ([]string, error) {
 }
 
 // List gives a page of thread ids, newest LastUpdated first; ErrBadCursor. One round trip, two with a pattern that starts with
-// text where few ids start so; with another pattern that few ids match some more, and a page may end early after listBudget ids.
+// text where few ids start so; with another pattern that few ids match some more, and a page may end early where its budget is used up.
 // Where a bucket has many threads that are past their expiry and not cleared away yet, it takes up to twice as many.
 func (t *Threads) List(ctx context.Context, f Filter, r Range) (*IDPage, error) {
 	l := listing{index: t.store.keys.updated, low: scoreAfter(f.UpdatedAfter), high: scoreBefore(f.UpdatedBefore)}
@@ -47,7 +44,7 @@ func (t *Threads) List(ctx context.Context, f Filter, r Range) (*IDPage, error) 
 }
 
 // IDs gives a page of the thread ids that match a glob, in the order of their bytes; ErrBadCursor. One round trip; with a
-// pattern that few ids match some more as with List, and a page may end early after listBudget ids.
+// pattern that few ids match some more as with List, and a page may end early where its budget is used up.
 func (t *Threads) IDs(ctx context.Context, pattern string, r Range) (*IDPage, error) {
 	return t.listPage(ctx, t.idListing(pattern), r)
 }
@@ -59,8 +56,7 @@ func (t *Threads) idListing(pattern string) listing {
 // matching is the listing of the ids that match a glob.
 func (l listing) matching(pattern string) listing {
 	if restricts(pattern) {
-		g := compileGlob(pattern)
-		l.match, l.prefix = g.match, g.prefix
+		l.glob = compileGlob(pattern)
 	}
 	return l
 }

@@ -13,10 +13,8 @@ type listing struct {
 	byID bool
 	// low and high bound the score, both included.
 	low, high *int64
-	// prefix is what every id that matches starts with.
-	prefix string
-	// match tells which ids are shown; nil shows all.
-	match func(id string) bool
+	// glob tells which ids are shown; nil shows all.
+	glob *glob
 	// after and before are positions in the list's order, both excluded; backward goes from its end to its start.
 	after, before *entry
 	backward      bool
@@ -127,7 +125,7 @@ func (l listing) scores() redis.ZRangeBy {
 
 func (l listing) queueByID(ctx context.Context, pipe redis.Pipeliner, key string, s *stream, chunk int64) func() []entry {
 	by := l.prefixRange()
-	if s.last != nil && s.last.id >= l.prefix {
+	if s.last != nil && (l.glob == nil || s.last.id >= l.glob.prefix) {
 		by.Min = "(" + s.last.id
 	}
 	by.Count = chunk
@@ -143,10 +141,13 @@ func (l listing) queueByID(ctx context.Context, pipe redis.Pipeliner, key string
 
 // prefixRange spans the ids that start with the prefix. No id holds the byte 0xff: it is not in UTF-8.
 func (l listing) prefixRange() redis.ZRangeBy {
-	if l.prefix == "" {
+	switch {
+	case l.glob == nil || l.glob.prefix == "":
 		return redis.ZRangeBy{Min: "-", Max: "+"}
+	case l.glob.exact:
+		return redis.ZRangeBy{Min: "[" + l.glob.prefix, Max: "[" + l.glob.prefix}
 	}
-	return redis.ZRangeBy{Min: "[" + l.prefix, Max: "[" + l.prefix + "\xff"}
+	return redis.ZRangeBy{Min: "[" + l.glob.prefix, Max: "[" + l.glob.prefix + "\xff"}
 }
 
 // take gives a stream that was used up what was read for it, without what it has had.

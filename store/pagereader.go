@@ -15,7 +15,7 @@ func (k PageKey) firstStep() int {
 	if k.Types == "" {
 		return n
 	}
-	return min(4*n+12, searchStep)
+	return min(2*n+14, searchStep)
 }
 
 // pageReader makes one page, of what was read with the thread and then of as many parts as it takes. The messages of some types
@@ -125,7 +125,7 @@ func (r *pageReader) takePart(p *part) {
 	if r.take(p.elements, p.from, p.to); p.oldest.Epoch != p.epoch {
 		r.high = r.low - 1 // nothing of this incarnation is left
 	} else {
-		r.base = p.oldest.Seq
+		r.base, r.low = p.oldest.Seq, max(r.low, p.oldest.Seq+1)
 	}
 }
 

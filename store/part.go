@@ -58,7 +58,11 @@ func (t *Threads) readSome(ctx context.Context, parts []*part) error {
 		err := t.readEach(ctx, ids, func(ctx context.Context, pipe redis.Pipeliner, i int) {
 			p, keys := parts[i], t.keysOf(ids[i])
 			p.head = pipe.HMGet(ctx, keys.record, "epoch", "base")
-			p.list = pipe.LRange(ctx, keys.messages, int64(max(p.from-p.base-1-p.slack, 0)), int64(p.to-p.base-1))
+			first, last := int64(max(p.from-p.base-1-p.slack, 0)), int64(p.to-p.base-1)
+			if last < 0 { // all of it was trimmed; to Redis a negative place counts from the end
+				first, last = 1, 0
+			}
+			p.list = pipe.LRange(ctx, keys.messages, first, last)
 		})
 		if err != nil {
 			return err

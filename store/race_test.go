@@ -115,3 +115,25 @@ func testMovesOn(t *testing.T, e engine, types []MessageType) {
 		})
 	}
 }
+
+// A search by type goes backward while the thread is trimmed under it: it ends with what there is, and reads nothing that is not of it.
+func TestABackwardSearchOfATrimmedThread(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 3000, true })
+		other := twin(t, s).For("ann")
+		first := numbered(1, 3000)
+		first[10].Type = Tool // far away, and gone when the search comes there
+		mustCreate(t, other, "one", first[:1500]...)
+		mustAppend(t, other, "one", first[1500:]...)
+		meddle(s, 3, "lrange", func() { mustAppend(t, other, "one", numbered(3001, 2900)...) })
+		counter := watch(s)
+		var page *MessagePage
+		sent := counter.of(func() { page = readPage(t, s.For("ann"), "one", Range{Last: 1}, Tool) })
+		require.NoError(t, page.Err)
+		assert.Empty(t, page.Messages)
+		for _, command := range sends(sent, "lrange")[1:] {
+			fields := strings.Fields(command)
+			assert.NotContains(t, fields[len(fields)-1], "-", command)
+		}
+	})
+}

@@ -21,28 +21,39 @@ type found struct {
 	stopped *entry
 }
 
-// search reads a listing until it has one more entry than wanted, or has looked at budget entries; want 0 counts them all,
-// budget 0 is none. Threads past their expiry are left out. It takes one round trip where everything matches, one more wherever
-// a chunk was used up, and with each of these one more where a bucket has many threads past their expiry.
-func (t *Threads) search(ctx context.Context, l listing, want, budget int) (found, error) {
-	if l.prefix != "" && !l.byID {
-		if f, ok, err := t.searchByPrefix(ctx, l, want); ok || err != nil {
+// budget bounds a search. Zero fields are no bounds.
+type budget struct {
+	// ids are how many are looked at, and steps how many comparisons with a pattern are made. expired are how many threads past their
+	// expiry that are not cleared away yet are passed over.
+	ids, steps, expired int
+}
+
+// listBudget is that of a page: a fraction of a second's work.
+var listBudget = budget{ids: 20_000, steps: 20_000_000, expired: 200_000}
+
+// search reads a listing until it has one more entry than wanted, or its budget is used up; want 0 counts them all. Threads past
+// their expiry are left out. It takes one round trip where everything matches, one more wherever a chunk was used up, and with each of
+// these one more where a bucket has many threads past their expiry.
+func (t *Threads) search(ctx context.Context, l listing, want int, b budget) (found, error) {
+	if l.glob != nil && l.glob.prefix != "" && !l.byID {
+		if f, ok, err := t.searchByPrefix(ctx, l, want, b); ok || err != nil {
 			return f, err
 		}
 	}
-	s := searching{threads: t, listing: l, streams: l.open(), chunk: searchChunk}
-	if l.match == nil && want > 0 {
+	s := searching{threads: t, listing: l, budget: b, streams: l.open(), chunk: searchChunk}
+	if l.glob == nil && want > 0 {
 		s.chunk = min(int64(want)+1+peek, searchChunk)
 	}
 	if err := s.fill(ctx); err != nil {
 		return found{}, err
 	}
-	return s.merge(ctx, want, budget)
+	return s.merge(ctx, want)
 }
 
 // searching is a search under way.
 type searching struct {
 	listing
+	budget  budget
 	threads *Threads
 	streams []*stream
 	// chunk is how many entries of a bucket are read next; it doubles with each round.
@@ -52,27 +63,32 @@ type searching struct {
 }
 
 // merge takes the entries of the streams in the order of the listing, and reads on where a stream is used up.
-func (s *searching) merge(ctx context.Context, want, budget int) (found, error) {
+func (s *searching) merge(ctx context.Context, want int) (found, error) {
 	var f found
 	var last entry
+	taken := make(map[string]bool) // what is written to meanwhile comes again where it is then
 	for looked := 0; ; looked++ {
 		from := s.next(s.streams)
+		if edge := s.edge(); edge != nil && (from == nil || s.ahead(*edge, from.buf[0])) {
+			f.more, f.stopped = true, edge // too many threads past their expiry lie there
+			return f, nil
+		}
 		if from == nil {
 			return f, nil
 		}
-		if budget > 0 && looked == budget {
+		if s.spent(looked) {
 			f.more, f.stopped = true, &last
 			return f, nil
 		}
 		last, from.buf = from.buf[0], from.buf[1:]
-		if s.match == nil || s.match(last.id) {
+		if !taken[last.id] && (s.glob == nil || s.glob.match(last.id)) {
 			f.count++
 			if want > 0 && f.count > want {
 				f.more = true
 				return f, nil
 			}
 			if want > 0 {
-				f.entries = append(f.entries, last)
+				f.entries, taken[last.id] = append(f.entries, last), true
 			}
 		}
 		if looked%searchChunk == 0 && ctx.Err() != nil { // to match a long pattern takes its time
@@ -86,8 +102,13 @@ func (s *searching) merge(ctx context.Context, want, budget int) (found, error) 
 	}
 }
 
+// spent tells whether the budget for what is looked at is used up; at least one entry is looked at.
+func (s *searching) spent(looked int) bool {
+	return looked > 0 && (s.budget.ids > 0 && looked >= s.budget.ids || s.budget.steps > 0 && s.glob != nil && s.glob.steps >= s.budget.steps)
+}
+
 // fill reads on for every stream that is used up until each has an entry or has ended: one round trip, and more only where
-// everything read was past its expiry, or a whole chunk shares the score of a cursor.
+// everything read was past its expiry, or a whole chunk shares the score of a cursor. It gives up where too much is past its expiry.
 func (s *searching) fill(ctx context.Context) error {
 	for {
 		var empty []*stream
@@ -96,7 +117,7 @@ func (s *searching) fill(ctx context.Context) error {
 				empty = append(empty, from)
 			}
 		}
-		if len(empty) == 0 {
+		if len(empty) == 0 || s.overdue() {
 			return nil
 		}
 		if err := s.round(ctx, empty); err != nil {
@@ -104,6 +125,26 @@ func (s *searching) fill(ctx context.Context) error {
 		}
 		s.chunk = min(2*s.chunk, searchChunk)
 	}
+}
+
+// overdue tells whether the budget for threads past their expiry is used up.
+func (s *searching) overdue() bool {
+	return s.budget.expired > 0 && s.expired != nil && s.expired.passed >= s.budget.expired
+}
+
+// edge gives the position up to which every stream was read, where that is not all of it: the first one of a stream that fill has
+// given up; nil where there is none.
+func (s *searching) edge() *entry {
+	var edge *entry
+	if !s.overdue() {
+		return nil
+	}
+	for _, from := range s.streams {
+		if len(from.buf) == 0 && !from.done && from.last != nil && (edge == nil || s.ahead(*from.last, *edge)) {
+			edge = from.last
+		}
+	}
+	return edge
 }
 
 // round reads a chunk for each of some streams.
@@ -132,8 +173,9 @@ func (s *searching) round(ctx context.Context, streams []*stream) error {
 }
 
 // searchByPrefix is search over the index by update for a pattern whose matches all start with a prefix, where few ids do:
-// it takes them from the index by id and asks for their scores, in two round trips. It is not ok where there are too many.
-func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int) (f found, ok bool, err error) {
+// it takes them from the index by id and asks for their scores, in two round trips. It is not ok where there are too many, or to match
+// them takes too long.
+func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int, most budget) (f found, ok bool, err error) {
 	ids := make([]*redis.StringSliceCmd, len(buckets))
 	_, err = t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		by := l.prefixRange()
@@ -151,7 +193,14 @@ func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int) (f fo
 		if len(cmd.Val()) == searchChunk {
 			return found{}, false, nil
 		}
-		matching[b] = slices.DeleteFunc(cmd.Val(), func(id string) bool { return !l.match(id) })
+		for _, id := range cmd.Val() {
+			if most.steps > 0 && l.glob.steps >= most.steps {
+				return found{}, false, nil
+			}
+			if l.glob.match(id) {
+				matching[b] = append(matching[b], id)
+			}
+		}
 	}
 	entries, err := t.withScores(ctx, l, matching)
 	if err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -13,6 +12,9 @@ import (
 
 // sweepStep is how many threads one round trip removes: some 10 us of Redis each.
 const sweepStep = 100
+
+// sweepBatch is how many threads one round trip clears away.
+const sweepBatch = 16 * sweepStep
 
 // ownersStep is about how many owners of a bucket one tick of the sweeper looks at.
 const ownersStep = 100
@@ -47,7 +49,7 @@ func (t *Threads) Cleanup(ctx context.Context, age time.Duration, dryRun bool, i
 	l := listing{index: t.store.keys.updated, high: scoreBefore(&before)}
 	for {
 		l.backward = true // oldest first, so that what was removed need not be passed over again
-		f, err := t.search(ctx, l, sweepStep, 0)
+		f, err := t.search(ctx, l, sweepStep, budget{})
 		if err != nil {
 			return nil, err
 		}
@@ -106,18 +108,28 @@ func (s *Store) sweep(ctx context.Context, now time.Time, in []place) error {
 			return translate(err)
 		}
 		var calls []call
-		var unfinished []place
+		var of []int // the place of each call
 		for i, cmd := range cmds {
 			for _, id := range cmd.Val() {
-				calls = append(calls, s.For(in[i].owner).deletion(id, "", "expired"))
-			}
-			if len(cmd.Val()) == sweepStep {
-				unfinished = append(unfinished, in[i])
+				calls, of = append(calls, s.For(in[i].owner).deletion(id, "", "expired")), append(of, i)
 			}
 		}
-		for some := range slices.Chunk(calls, sweepStep*len(buckets)) {
-			if err := s.runAll(ctx, some, func(int, string, reply) {}); err != nil {
+		removed := make([]int, len(in))
+		for n := 0; n < len(calls); n += sweepBatch {
+			end := min(n+sweepBatch, len(calls))
+			err := s.runAll(ctx, calls[n:end], func(i int, status string, _ reply) {
+				if status == "OK" {
+					removed[of[n+i]]++
+				}
+			})
+			if err != nil {
 				return err
+			}
+		}
+		var unfinished []place
+		for i, cmd := range cmds { // where nothing could be removed, by a clock that is behind, the next tick tries again
+			if len(cmd.Val()) == sweepStep && removed[i] > 0 {
+				unfinished = append(unfinished, in[i])
 			}
 		}
 		in = unfinished

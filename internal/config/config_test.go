@@ -96,7 +96,7 @@ func TestMistypedNamesAreWarnedOf(t *testing.T) {
 	c, err := Load([]string{
 		"REDIS_HOTS=a", "REDIS_EXPORTER_PORT=2", "MAX_MESSAGES_BYTES=3", "PATH=x", "REDIS_TLS_KE_FILE=4",
 		"REDIS_PORT_6379_TCP=5", "REDIS_PASWORD=", "ENVIRONMENTS=6", "LISTEN_ADR=7", "REDIS_URLS=8", "MAX_QUERY_TOKENS_=9",
-		"REDIS_HOST123=10", "MAX_PLAN=11", // more than two characters away
+		"REDIS_HOST123=10", "MAX_PLAN=11", "SLOW_CLIENT_TIMOUT=1", "THREAD_OVERFLW=trim", // more than two characters away
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
@@ -106,6 +106,8 @@ func TestMistypedNamesAreWarnedOf(t *testing.T) {
 		"REDIS_HOTS is not a variable of this server; did you mean REDIS_HOST?",
 		"REDIS_TLS_KE_FILE is not a variable of this server; did you mean REDIS_TLS_KEY_FILE?", // REDIS_TLS_CA_FILE is further away
 		"REDIS_URLS is not a variable of this server; did you mean REDIS_URL?",
+		"SLOW_CLIENT_TIMOUT is not a variable of this server; did you mean SLOW_CLIENT_TIMEOUT?",
+		"THREAD_OVERFLW is not a variable of this server; did you mean THREAD_OVERFLOW?",
 	}, c.Warnings)
 }
 

@@ -18,12 +18,14 @@ func typos(values map[string]string) []string {
 	var warnings []string
 	for name := range values {
 		isKnown := slices.ContainsFunc(known, func(v Variable) bool { return v.Name == name })
-		ours := strings.HasPrefix(name, "REDIS_") || strings.HasPrefix(name, "MAX_") || strings.HasPrefix(name, "LISTEN_")
-		if isKnown || !ours {
+		if isKnown {
 			continue
 		}
 		nearest, distance := "", typoDistance+1
 		for _, v := range known {
+			if !strings.Contains(v.Name, "_") {
+				continue // a single word may well be somebody else's
+			}
 			if d := levenshtein.ComputeDistance(name, v.Name); d < distance {
 				nearest, distance = v.Name, d
 			}

@@ -222,3 +222,16 @@ func quote(text string) string {
 	}
 	return string(quoted)
 }
+
+// Fragments that spread the next one twice are a small document and a huge tree, which nothing may walk.
+func TestFragmentsThatFanOut(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.MaxQueryTokens = 2000 })
+	var document strings.Builder
+	document.WriteString("query($x: ID!) { ...f0 }")
+	for i := range 100 {
+		fmt.Fprintf(&document, " fragment f%d on Query { ...f%d ...f%d }", i, i+1, i+1)
+	}
+	document.WriteString(" fragment f100 on Query { agentStateExists(threadId: $x) }")
+	got := s.post(t, `{"query":`+quote(document.String())+`,"variables":{"x":true}}`)
+	assert.Contains(t, got.body, `"argument":"threadId"`)
+}

@@ -71,25 +71,29 @@ func presentVariables(next graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 // where there is none.
 func useOf(op *ast.OperationDefinition, variable string) ast.Path {
 	if op != nil {
-		if path := useInSelections(op.SelectionSet, variable); path != nil {
+		if path := useInSelections(op.SelectionSet, variable, make(map[string]bool)); path != nil {
 			return path
 		}
 	}
 	return ast.Path{ast.PathName(variable)}
 }
 
-func useInSelections(set ast.SelectionSet, variable string) ast.Path {
+// useInSelections looks into each fragment once, however often it is spread.
+func useInSelections(set ast.SelectionSet, variable string, seen map[string]bool) ast.Path {
 	for _, selection := range set {
 		var path ast.Path
 		switch selection := selection.(type) {
 		case *ast.Field:
 			if path = useInArguments(selection.Arguments, variable); path == nil {
-				path = useInSelections(selection.SelectionSet, variable)
+				path = useInSelections(selection.SelectionSet, variable, seen)
 			}
 		case *ast.InlineFragment:
-			path = useInSelections(selection.SelectionSet, variable)
-		case *ast.FragmentSpread: // validation has looked it up, and let through no cycles
-			path = useInSelections(selection.Definition.SelectionSet, variable)
+			path = useInSelections(selection.SelectionSet, variable, seen)
+		case *ast.FragmentSpread: // validation has looked it up
+			if !seen[selection.Name] {
+				seen[selection.Name] = true
+				path = useInSelections(selection.Definition.SelectionSet, variable, seen)
+			}
 		}
 		if path != nil {
 			return path

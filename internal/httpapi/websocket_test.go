@@ -316,8 +316,11 @@ func TestOperationsOfAConnectionAreBounded(t *testing.T) {
 	assert.JSONEq(t, `{"id":"x","type":"error","payload":[{"message":"Run at most 1000 operations on one connection at once.",
 		"extensions":{"code":"LIMIT_EXCEEDED","limit":1000,"actual":1001}}]}`, c.read(t))
 	c.write(t, `{"id":"7","type":"complete"}`)
-	c.write(t, `{"id":"x","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)
-	assert.Contains(t, c.read(t), `{"agentStateCount":42}`)
+	for got := ""; !strings.Contains(got, `{"agentStateCount":42}`); { // as soon as that one has ended
+		c.write(t, `{"id":"x","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)
+		got = c.read(t)
+		require.Regexp(t, `LIMIT_EXCEEDED|42`, got)
+	}
 }
 
 // In the older subprotocol an id that is used again replaces what it stood for, and a client may say that it goes.

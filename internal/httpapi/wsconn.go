@@ -39,7 +39,9 @@ type wsConn struct {
 
 	mu         sync.Mutex
 	operations map[string]*wsOperation
-	running    sync.WaitGroup
+	// busy counts the operations whose goroutines have not ended: one that was stopped may still be about to write.
+	busy    int
+	running sync.WaitGroup
 }
 
 // wsOperation is an operation under way. It is known by its address: its id may be used again while it ends.
@@ -102,7 +104,7 @@ func (c *wsConn) keepAlive(ctx context.Context) (stop func() bool) {
 			_ = c.conn.CloseNow()
 			return
 		}
-		c.send(`{"type":"`+c.words.keepAlive+`"}`, nil)
+		c.send(`{"type":"` + c.words.keepAlive + `"}`)
 		timer.Reset(every)
 	})
 	close(ready)
@@ -141,9 +143,9 @@ func (c *wsConn) handle(ctx context.Context, message map[string]any, initiated f
 			return nil // too late: the connection is being closed
 		}
 		c.initiated = true
-		c.send(`{"type":"connection_ack"}`, nil)
+		c.send(`{"type":"connection_ack"}`)
 		if c.words == &older {
-			c.send(`{"type":"ka"}`, nil)
+			c.send(`{"type":"ka"}`)
 		}
 		return nil
 	case c.words.subscribe:
@@ -161,7 +163,7 @@ func (c *wsConn) handle(ctx context.Context, message map[string]any, initiated f
 	if c.words == &newer {
 		switch kind {
 		case "ping":
-			c.send(`{"type":"pong"}`, nil)
+			c.send(`{"type":"pong"}`)
 			return nil
 		case "pong":
 			return nil
@@ -183,14 +185,15 @@ func (c *wsConn) subscribe(ctx context.Context, message map[string]any) error {
 		return closing{closeUnauthorized, "Unauthorized"}
 	}
 	c.mu.Lock()
-	other, n := c.operations[id], len(c.operations)
+	other, n := c.operations[id], c.busy
 	c.mu.Unlock()
 	if other != nil && c.words == &newer {
 		return closing{closeDuplicateID, "Subscriber for " + clip(id) + " already exists"}
 	}
 	if other != nil {
 		other.cancel() // the older subprotocol replaces it
-	} else if n >= maxOperations {
+	}
+	if n >= maxOperations {
 		c.sendErrors(id, refusal{
 			code: codeLimitExceeded, message: fmt.Sprintf("Run at most %d operations on one connection at once.", maxOperations),
 			extensions: map[string]any{"limit": maxOperations, "actual": n + 1},
@@ -201,6 +204,7 @@ func (c *wsConn) subscribe(ctx context.Context, message map[string]any) error {
 	op := &wsOperation{id: id, cancel: cancel}
 	c.mu.Lock()
 	c.operations[id] = op
+	c.busy++
 	c.mu.Unlock()
 	c.running.Go(func() { c.execute(ctx, op, payload) })
 	return nil
@@ -217,13 +221,19 @@ func (c *wsConn) stop(id string) {
 	}
 	op.cancel()
 	if c.words.echo {
-		c.send(`{"id":`+quoted(id)+`,"type":"complete"}`, nil)
+		c.send(`{"id":` + quoted(id) + `,"type":"complete"}`)
 	}
 }
 
 // execute starts an operation. What it gives is sent from another goroutine, whose stack is small: most of its life a subscription
 // waits, and to parse and validate it takes a large one.
 func (c *wsConn) execute(ctx context.Context, op *wsOperation, payload map[string]any) {
+	under := true
+	defer func() {
+		if under {
+			c.done()
+		}
+	}()
 	defer c.rescue(op)
 	params, refused := toParams(payload)
 	if refused != nil {
@@ -238,11 +248,20 @@ func (c *wsConn) execute(ctx context.Context, op *wsOperation, payload map[strin
 		return
 	}
 	responses, opContext := c.exec.DispatchOperation(ctx, opCtx)
+	under = false
 	c.running.Go(func() { c.forward(opContext, op, responses) })
+}
+
+// done counts an operation whose goroutines end.
+func (c *wsConn) done() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy--
 }
 
 // forward sends what an operation gives, until it ends or ctx does.
 func (c *wsConn) forward(ctx context.Context, op *wsOperation, responses graphql.ResponseHandler) {
+	defer c.done()
 	defer c.rescue(op)
 	head := `{"id":` + quoted(op.id) + `,"type":"` + c.words.next + `","payload":`
 	for resp := responses(ctx); resp != nil; resp = responses(ctx) {
@@ -265,7 +284,7 @@ func (c *wsConn) fail(op *wsOperation, errs gqlerror.List) {
 	c.end(op, errorMessage(op.id, errs))
 }
 
-func (c *wsConn) sendErrors(id string, errs gqlerror.List) { c.send(errorMessage(id, errs), nil) }
+func (c *wsConn) sendErrors(id string, errs gqlerror.List) { c.send(errorMessage(id, errs)) }
 
 func errorMessage(id string, errs gqlerror.List) string {
 	list, err := json.Marshal(errs)
@@ -278,25 +297,24 @@ func errorMessage(id string, errs gqlerror.List) string {
 // end ends an operation with its last message, unless the client has stopped it.
 func (c *wsConn) end(op *wsOperation, message string) {
 	defer op.cancel()
-	c.mu.Lock()
-	current := c.operations[op.id] == op
-	if current {
-		delete(c.operations, op.id)
-	}
-	c.mu.Unlock()
-	if current {
-		c.send(message, nil)
-	}
+	c.sendWhile(func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		current := c.operations[op.id] == op
+		if current {
+			delete(c.operations, op.id)
+		}
+		return current
+	}, message, nil)
 }
 
 // sendFor sends a response of an operation, unless the client has stopped it.
 func (c *wsConn) sendFor(op *wsOperation, head string, resp *graphql.Response) {
-	c.mu.Lock()
-	current := c.operations[op.id] == op
-	c.mu.Unlock()
-	if current {
-		c.send(head, resp)
-	}
+	c.sendWhile(func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.operations[op.id] == op
+	}, head, resp)
 }
 
 // buffers are those of messages.
@@ -305,9 +323,12 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // mostPooled is up to which size a buffer is kept for the next message.
 const mostPooled = 64 << 10
 
-// send writes a message: all of it, or its head where a response goes with it. A client that does not take it in time is cut off,
+// send writes a message.
+func (c *wsConn) send(message string) { c.sendWhile(func() bool { return true }, message, nil) }
+
+// sendWhile is send for a message that is still wanted when its turn has come, or for the head of one that ends with a response. A client that does not take it in time is cut off,
 // and so is one whose connection is broken: then the reading goroutine ends.
-func (c *wsConn) send(head string, resp *graphql.Response) {
+func (c *wsConn) sendWhile(wanted func() bool, head string, resp *graphql.Response) {
 	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool makes nothing else
 	defer func() {
 		if buffer.Cap() <= mostPooled {
@@ -326,15 +347,19 @@ func (c *wsConn) send(head string, resp *graphql.Response) {
 		buffer.Write(behind)
 		buffer.WriteByte('}')
 	}
+	c.writing.Lock() // one after the other, so that none puts off the deadline of one that is stuck
+	defer c.writing.Unlock()
+	if !wanted() {
+		return
+	}
 	if err := c.write(buffer.Bytes()); err != nil {
 		_ = c.conn.CloseNow()
 	}
 }
 
-// write writes a message in its time. Behind it there is no deadline: the answer to a ping of the WebSocket itself has its own.
+// write writes a message in its time. Behind it there is no deadline: the answer to a ping of the WebSocket itself has its own. The
+// caller holds writing.
 func (c *wsConn) write(message []byte) error {
-	c.writing.Lock() // one after the other, so that none puts off the deadline of one that is stuck
-	defer c.writing.Unlock()
 	if err := c.wire.SetWriteDeadline(time.Now().Add(c.transport.writeTimeout)); err != nil {
 		return err
 	}
