@@ -96,7 +96,7 @@ func TestSlowStreamOutlivesTheWriteDeadline(t *testing.T) {
 
 func TestNothingIsWrittenAfterClose(t *testing.T) {
 	w := httptest.NewRecorder()
-	s := newEventWriter(w, time.Hour, time.Hour, func() {})
+	s := newEventWriter(w, panicLog{slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, func() {})
 	s.start()
 	s.close()
 	s.comment() // a timer that had fired already
@@ -121,7 +121,7 @@ func TestBrokenConnectionCancelsTheOperation(t *testing.T) {
 	w := &brokenWriter{ResponseWriter: httptest.NewRecorder()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newEventWriter(w, time.Hour, time.Hour, cancel)
+	s := newEventWriter(w, panicLog{slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, cancel)
 	s.start()
 	defer s.close()
 	require.Error(t, ctx.Err())

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// panicLog turns panics outside resolvers into log entries and answers.
+// panicLog turns panics outside resolvers into log entries and answers, and logs why a client was cut off.
 type panicLog struct {
 	log *slog.Logger
 }
@@ -32,6 +34,14 @@ func (p panicLog) caught(r *http.Request, v any) refusal {
 		status: http.StatusInternalServerError, code: codeInternal,
 		message:    "Something went wrong in the server; tell its operator the errorId.",
 		extensions: map[string]any{"errorId": id},
+	}
+}
+
+// stalled logs that a client was cut off because it took nothing for so long, where that is what a write says. It cannot be told
+// itself: it would have to take that.
+func (p panicLog) stalled(err error, after time.Duration) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.log.Info("a listener has taken nothing for too long and was cut off; it can come back with its cursor", "after", after)
 	}
 }
 

@@ -57,7 +57,7 @@ func (t eventStream) serve(
 	defer leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := newEventWriter(w, t.keepAlive, t.writeTimeout, cancel)
+	s := newEventWriter(w, t.panics, t.keepAlive, t.writeTimeout, cancel)
 	defer s.close()
 	defer func() {
 		if v := recover(); v != nil {
@@ -88,6 +88,7 @@ func (t eventStream) serve(
 type eventWriter struct {
 	w         http.ResponseWriter
 	control   *http.ResponseController
+	panics    panicLog
 	timeout   time.Duration
 	keepAlive time.Duration
 	cancel    context.CancelFunc
@@ -99,8 +100,8 @@ type eventWriter struct {
 	done  bool
 }
 
-func newEventWriter(w http.ResponseWriter, keepAlive, timeout time.Duration, cancel context.CancelFunc) *eventWriter {
-	return &eventWriter{w: w, control: http.NewResponseController(w), timeout: timeout, keepAlive: keepAlive, cancel: cancel}
+func newEventWriter(w http.ResponseWriter, panics panicLog, keepAlive, timeout time.Duration, cancel context.CancelFunc) *eventWriter {
+	return &eventWriter{w: w, panics: panics, control: http.NewResponseController(w), timeout: timeout, keepAlive: keepAlive, cancel: cancel}
 }
 
 // start sends the header, once, so that the client knows that its stream is open, and starts the comments. They come from
@@ -181,6 +182,7 @@ func (s *eventWriter) write(parts ...[]byte) {
 		_, _ = s.w.Write(part) //nolint:gosec,nolintlint // JSON in an event stream, not HTML, which gosec sees on some days; its error comes again from Flush
 	}
 	if err := s.control.Flush(); err != nil {
+		s.panics.stalled(err, s.timeout)
 		s.done = true
 		s.cancel()
 		return

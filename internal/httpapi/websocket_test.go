@@ -372,4 +372,5 @@ func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 		}
 	}
 	s.finish(t)
+	assert.Contains(t, s.log.String(), "has taken nothing for too long")
 }

@@ -353,6 +353,7 @@ func (c *wsConn) sendWhile(wanted func() bool, head string, resp *graphql.Respon
 		return
 	}
 	if err := c.write(buffer.Bytes()); err != nil {
+		c.transport.panics.stalled(err, c.transport.writeTimeout)
 		_ = c.conn.CloseNow()
 	}
 }
