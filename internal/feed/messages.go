@@ -94,6 +94,9 @@ func (m *messages) next(ctx context.Context) (*store.Message, error) {
 		switch {
 		case s.over && s.last <= m.cursor.Seq:
 			return nil, io.EOF
+		case s.one != nil:
+			m.cursor.Seq = s.one.Seq
+			return s.one, nil
 		case len(s.next) > 0:
 			m.pending = s.next
 		case m.more || !m.upToDate(s.view):
@@ -142,13 +145,13 @@ func (m *messages) depart(ctx context.Context, cause *store.CursorExpiredError) 
 	var s sight
 	_, err := m.await(ctx, m.pace.lastWords, func() bool {
 		s = m.topic.look(m.cursor)
-		return s.over || len(s.next) > 0
+		return s.over || len(s.all()) > 0
 	})
 	switch {
 	case err != nil:
 		return err
-	case len(s.next) > 0:
-		m.pending, m.more = s.next, true // with more it comes back here, even if no end is ever announced
+	case len(s.all()) > 0:
+		m.pending, m.more = s.all(), true // with more it comes back here, even if no end is ever announced
 		return nil
 	case s.over && s.last <= m.cursor.Seq:
 		return io.EOF

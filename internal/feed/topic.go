@@ -161,11 +161,21 @@ func (t *topic) viewLocked() view {
 // sight is a topic as seen from a cursor.
 type sight struct {
 	view
-	// next are the messages right behind the cursor, up to the head, if the ring has them all.
+	// next are the messages right behind the cursor, up to the head, if the ring has them all; one that is alone is one, since most
+	// are, and each listener would make a list of it.
 	next []*store.Message
+	one  *store.Message
 	// over says that the end of the cursor's incarnation was announced, and last the number of its last message.
 	over bool
 	last int
+}
+
+// all gives the messages right behind the cursor.
+func (s sight) all() []*store.Message {
+	if s.one != nil {
+		return []*store.Message{s.one}
+	}
+	return s.next
 }
 
 // look gives the topic as seen from a cursor.
@@ -174,7 +184,11 @@ func (t *topic) look(c store.Cursor) sight {
 	defer t.mu.Unlock()
 	s := sight{view: t.viewLocked()}
 	if n := t.head.Seq - c.Seq; c.Epoch == t.head.Epoch && n > 0 && n <= len(t.ring) {
-		s.next = slices.Clone(t.ring[len(t.ring)-n:])
+		if n == 1 {
+			s.one = t.ring[len(t.ring)-1]
+		} else {
+			s.next = slices.Clone(t.ring[len(t.ring)-n:])
+		}
 	}
 	if i := slices.IndexFunc(t.ends, func(e end) bool { return e.Epoch == c.Epoch }); i >= 0 {
 		s.over, s.last = true, t.ends[i].Seq

@@ -151,7 +151,7 @@ func TestTopicAsSeenFromACursor(t *testing.T) {
 			}
 			s := topic.look(test.cursor)
 			var next []int
-			for _, m := range s.next {
+			for _, m := range s.all() {
 				next = append(next, m.Seq)
 				assert.Equal(t, test.cursor.Epoch, m.Epoch)
 			}
@@ -169,12 +169,12 @@ func TestRingHoldsTheLastOnes(t *testing.T) {
 	var held []*store.Message
 	for seq := 1; seq <= ringSize+20; seq++ {
 		topic.apply(w.say())
-		next := topic.look(store.Cursor{Epoch: w.now.Epoch, Seq: max(seq-ringSize, 0)}).next
+		next := topic.look(store.Cursor{Epoch: w.now.Epoch, Seq: max(seq-ringSize, 0)}).all()
 		assert.Len(t, next, min(seq, ringSize))
 		for i, m := range next {
 			assert.Equal(t, max(seq-ringSize, 0)+i+1, m.Seq)
 		}
-		assert.Empty(t, topic.look(store.Cursor{Epoch: w.now.Epoch, Seq: seq - ringSize - 1}).next, "it has not all of these")
+		assert.Empty(t, topic.look(store.Cursor{Epoch: w.now.Epoch, Seq: seq - ringSize - 1}).all(), "it has not all of these")
 		if seq == ringSize {
 			held = next
 		}

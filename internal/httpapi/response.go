@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -38,6 +39,23 @@ func frame(resp *graphql.Response) (head, tail []byte, err error) {
 		tail = append(append(tail, `"extensions":`...), extensions...)
 	}
 	return head, append(tail, '}'), nil
+}
+
+// writeFrame writes the JSON text of an answer.
+func writeFrame(to *bytes.Buffer, resp *graphql.Response) {
+	if resp.Data != nil && len(resp.Errors) == 0 && len(resp.Extensions) == 0 { // nearly all of them
+		to.WriteString(`{"data":`)
+		to.Write(resp.Data)
+		to.WriteByte('}')
+		return
+	}
+	head, tail, err := frame(resp)
+	if err != nil {
+		panic(err)
+	}
+	to.Write(head)
+	to.Write(resp.Data)
+	to.Write(tail)
 }
 
 // writeResponse answers with what the executor gave; nil is an execution that was cancelled.

@@ -297,24 +297,25 @@ func errorMessage(id string, errs gqlerror.List) string {
 // end ends an operation with its last message, unless the client has stopped it.
 func (c *wsConn) end(op *wsOperation, message string) {
 	defer op.cancel()
-	c.sendWhile(func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		current := c.operations[op.id] == op
-		if current {
-			delete(c.operations, op.id)
-		}
-		return current
-	}, message, nil)
+	c.sendAs(op, true, message, nil)
 }
 
 // sendFor sends a response of an operation, unless the client has stopped it.
 func (c *wsConn) sendFor(op *wsOperation, head string, resp *graphql.Response) {
-	c.sendWhile(func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.operations[op.id] == op
-	}, head, resp)
+	c.sendAs(op, false, head, resp)
+}
+
+// wants tells whether an operation is still under way, and with last that it is no longer.
+func (c *wsConn) wants(op *wsOperation, last bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.operations[op.id] != op {
+		return false
+	}
+	if last {
+		delete(c.operations, op.id)
+	}
+	return true
 }
 
 // buffers are those of messages.
@@ -323,12 +324,13 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // mostPooled is up to which size a buffer is kept for the next message.
 const mostPooled = 64 << 10
 
-// send writes a message.
-func (c *wsConn) send(message string) { c.sendWhile(func() bool { return true }, message, nil) }
+// send writes a message that belongs to no operation, or ends none.
+func (c *wsConn) send(message string) { c.sendAs(nil, false, message, nil) }
 
-// sendWhile is send for a message that is still wanted when its turn has come, or for the head of one that ends with a response. A client that does not take it in time is cut off,
-// and so is one whose connection is broken: then the reading goroutine ends.
-func (c *wsConn) sendWhile(wanted func() bool, head string, resp *graphql.Response) {
+// sendAs writes a message: all of it, or its head where a response goes with it. One of an operation goes out only if that is still
+// wanted when its turn has come. A client that does not take it in time is cut off, and so is one whose connection is broken:
+// then the reading goroutine ends.
+func (c *wsConn) sendAs(op *wsOperation, last bool, head string, resp *graphql.Response) {
 	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool makes nothing else
 	defer func() {
 		if buffer.Cap() <= mostPooled {
@@ -338,18 +340,12 @@ func (c *wsConn) sendWhile(wanted func() bool, head string, resp *graphql.Respon
 	}()
 	buffer.WriteString(head)
 	if resp != nil {
-		before, behind, err := frame(resp)
-		if err != nil {
-			panic(err)
-		}
-		buffer.Write(before)
-		buffer.Write(resp.Data)
-		buffer.Write(behind)
+		writeFrame(buffer, resp)
 		buffer.WriteByte('}')
 	}
 	c.writing.Lock() // one after the other, so that none puts off the deadline of one that is stuck
 	defer c.writing.Unlock()
-	if !wanted() {
+	if op != nil && !c.wants(op, last) {
 		return
 	}
 	if err := c.write(buffer.Bytes()); err != nil {
