@@ -101,10 +101,11 @@ func TestWhatIsLostIsReadFromTheStore(t *testing.T) {
 // A listener that was behind when a late announcement came must not take that for the end of the thread.
 func TestLateAnnouncementHidesNothing(t *testing.T) {
 	t.Parallel()
-	other := store.Event{Kind: store.Updated, Epoch: "0123456789abcdef", Seq: 7, Version: 7}
 	for name, late := range map[string]func(second store.Event) []store.Event{
 		"of the same incarnation": func(second store.Event) []store.Event { return []store.Event{second} },
-		"of another incarnation":  func(second store.Event) []store.Event { return []store.Event{other, second} },
+		"of another incarnation": func(second store.Event) []store.Event {
+			return []store.Event{{Channel: second.Channel, Kind: store.Updated, Epoch: "0123456789abcdef", Seq: 7, Version: 7}, second}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +113,6 @@ func TestLateAnnouncementHidesNothing(t *testing.T) {
 			w.say()
 			e := w.listen(w.cursor(0)) // has message 1 in hand
 			second, third := w.say(), w.say()
-			other.Channel = w.channel()
 			w.tell(second, third)
 			w.tell(late(second)...)
 			w.settle()
