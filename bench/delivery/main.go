@@ -1,3 +1,5 @@
+//go:build linux
+
 // Delivery measures what live delivery costs: memory of a listener that waits, CPU and time of fan-out, and catching up after
 // the connection to Redis was cut. It runs the real binary on a real redis-server, and beside it a floor: a loop that writes
 // ready-made frames to as many connections. CPU is that of the server process, user and system, from /proc; ratios are of one run.

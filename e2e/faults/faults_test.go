@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package faults puts the promise of live delivery to the test: several server processes on a real Redis that keeps what it has
 // acknowledged, writers that send again until they are acknowledged, listeners that come back after their last cursor, and in between
 // everything that can go wrong. In the end what was acknowledged, what is stored and what each listener got must be the same, in
