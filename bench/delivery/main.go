@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"text/tabwriter"
@@ -20,16 +21,21 @@ import (
 
 func main() {
 	short := flag.Bool("short", false, "run with few listeners")
-	role := flag.String("role", "", "used by the benchmark itself: floor")
 	flag.Parse()
-	if *role == "floor" {
+	if os.Getenv(roleVariable) == floorRole {
 		fail(runFloor())
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fail(run(ctx, *short))
+	fail(run(ctx, os.Stdout, *short))
 }
+
+// The benchmark starts itself in another role.
+const (
+	roleVariable = "BENCH_ROLE"
+	floorRole    = "floor"
+)
 
 func fail(err error) {
 	if err != nil {
@@ -48,7 +54,8 @@ type size struct {
 	seconds         int
 }
 
-func run(ctx context.Context, short bool) error {
+// run measures, and prints a table to out.
+func run(ctx context.Context, out io.Writer, short bool) error {
 	s := size{idle: 2000, fanouts: []int{1000, 10_000}, messages: 100, threads: 100, spread: 1000, pace: 2 * time.Millisecond, seconds: 10}
 	if short {
 		s = size{idle: 100, fanouts: []int{100}, messages: 20, threads: 10, spread: 100, pace: 5 * time.Millisecond, seconds: 1}
@@ -58,7 +65,7 @@ func run(ctx context.Context, short bool) error {
 		return err
 	}
 	defer b.close()
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer table.Flush() //nolint:errcheck // there is nobody to tell
 	row := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\t\n", args...) }
 

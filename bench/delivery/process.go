@@ -68,8 +68,15 @@ func (b *bench) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.floor, err = startProcess(ctx, exec.Command(self, "-role", "floor")) //nolint:gosec // this very program
+	b.floor, err = startProcess(ctx, b.inRole(self))
 	return err
+}
+
+// inRole is this very program as the floor.
+func (b *bench) inRole(self string) *exec.Cmd {
+	command := exec.Command(self)
+	command.Env = []string{roleVariable + "=" + floorRole}
+	return command
 }
 
 func (b *bench) startServer(ctx context.Context, binary, redis string) (*process, error) {
