@@ -60,6 +60,7 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		transport: t, conn: conn, wire: hijacker.conn, words: words, exec: exec, operations: make(map[string]*wsOperation),
 		request: &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}},
 	}
+	acceptable := conn.Subprotocol() != "" || r.Header.Get("Sec-Websocket-Protocol") == ""
 	go func() {
 		defer leave()
 		defer func() {
@@ -68,6 +69,10 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 				_ = conn.CloseNow()
 			}
 		}()
+		if !acceptable {
+			c.close(closing{closeSubprotocol, "Subprotocol not acceptable"})
+			return
+		}
 		c.serve(ctx)
 	}()
 }
@@ -128,6 +133,7 @@ var (
 const (
 	closeInvalidMessage websocket.StatusCode = 4400
 	closeUnauthorized   websocket.StatusCode = 4401
+	closeSubprotocol    websocket.StatusCode = 4406
 	closeInitTimeout    websocket.StatusCode = 4408
 	closeDuplicateID    websocket.StatusCode = 4409
 	closeTwoInits       websocket.StatusCode = 4429

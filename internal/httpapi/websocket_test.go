@@ -133,6 +133,8 @@ func TestNewerSubprotocolIsTakenWhereBothAreOffered(t *testing.T) {
 	s := newServer(t)
 	assert.Equal(t, "graphql-transport-ws", s.dial(t, "graphql-ws", "graphql-transport-ws").Subprotocol())
 	assert.Equal(t, "graphql-ws", s.dial(t, "other", "graphql-ws").Subprotocol())
+	assert.Equal(t, websocket.CloseError{Code: 4406, Reason: "Subprotocol not acceptable"}, s.dial(t, "other").closed(t))
+	s.dial(t).initiate(t) // an old client that names none
 }
 
 func TestErrorsOverAWebSocketAreThoseOfTheRequest(t *testing.T) {
