@@ -3,11 +3,13 @@ package feed
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -413,4 +415,24 @@ func TestComingAndGoing(t *testing.T) {
 		assert.Empty(t, h.dirty)
 		assert.Len(t, a.last().took(), 2*50, "each was subscribed to once, and left once")
 	})
+}
+
+type keepsakeKey struct{}
+
+// A listener that goes without asking once more leaves nothing behind, least of all the operation that its context belongs to.
+func TestAListenerThatGoesIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keepsake := func() weak.Pointer[[64]int] {
+		value := new([64]int)
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), keepsakeKey{}, value))
+		_, err := w.hub.Messages(ctx, w.threads, thread, "")
+		require.NoError(t, err)
+		cancel()
+		return weak.Make(value)
+	}()
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		return w.hub.Listeners() == 0 && keepsake.Value() == nil
+	}, patience, time.Millisecond)
 }

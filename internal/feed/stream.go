@@ -14,10 +14,9 @@ import (
 // Stream is what one listener gets, as it asks for it: who asks slowly is behind, and blocks nobody. It costs no goroutine. It is
 // over with the context that it was made with, which must end: that is how a listener leaves.
 type Stream[T any] struct {
-	next   func(ctx context.Context) (T, error)
-	life   context.Context //nolint:containedctx // that of the stream, which the one of its listener is part of
-	cancel context.CancelFunc
-	leave  func()
+	next  func(ctx context.Context) (T, error)
+	life  context.Context //nolint:containedctx // that of the stream, which the one of its listener is part of
+	leave func()
 }
 
 // Next waits for the next thing. Errors: io.EOF for the regular end, the context's when that has ended or the hub was closed, and
@@ -30,7 +29,6 @@ func (s *Stream[T]) Next() (T, error) {
 	if s.life.Err() != nil {
 		err = s.life.Err()
 	}
-	s.cancel()
 	s.leave()
 	return v, err
 }
@@ -67,11 +65,12 @@ func listen[T any](
 	}
 	h.done.Add(1)
 	leave := sync.OnceFunc(func() {
+		cancel() // life has ended, and the hub need not end it any more
 		h.leave(f)
 		h.done.Done()
 	})
 	context.AfterFunc(life, leave)
-	return &Stream[T]{next: l.next, life: life, cancel: cancel, leave: leave}, nil
+	return &Stream[T]{next: l.next, life: life, leave: leave}, nil
 }
 
 // persist repeats a read until Redis is available or ctx ends.
