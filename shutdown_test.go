@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"testing"
@@ -47,6 +48,33 @@ func TestShutdownEndsStreams(t *testing.T) {
 // TestShutdownLetsRequestsFinish holds a request up in Redis, and stops the server under it.
 func TestShutdownLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
+	for name, send := range map[string]func(ctx context.Context, s *server, query string) []gqltest.Error{
+		"http": func(ctx context.Context, s *server, query string) []gqltest.Error {
+			_, errs, _ := s.Do(ctx, query, nil)
+			return errs
+		},
+		"websocket": func(_ context.Context, s *server, query string) []gqltest.Error {
+			stream, err := gqltest.Transports[0].Open(s.Client, query, nil)
+			if err != nil {
+				return []gqltest.Error{{Message: err.Error()}}
+			}
+			defer stream.Close()
+			answer, end, goodbye := stream.Next(t), stream.Next(t), stream.Next(t)
+			assert.NotEmpty(t, answer.Data)
+			assert.True(t, end.Complete)
+			assert.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(goodbye.Closed), goodbye)
+			return answer.Errors
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shutdownLetsFinish(t, send)
+		})
+	}
+}
+
+func shutdownLetsFinish(t *testing.T, send func(ctx context.Context, s *server, query string) []gqltest.Error) {
+	t.Helper()
 	own := redistest.Start(t)
 	proxy := redistest.NewProxy(t, own.Addr())
 	environ := append(at(proxy.Addr()), "REDIS_TIMEOUT=1m", "SHUTDOWN_TIMEOUT=1m")
@@ -62,8 +90,7 @@ func TestShutdownLetsRequestsFinish(t *testing.T) {
 	own.Pause()
 	ctx, answered, stopped := patient(t), make(chan []gqltest.Error, 1), make(chan error, 1)
 	go func() {
-		_, errs, _ := s.Do(ctx, `mutation { setContext(input: {threadId: "a", context: "in time"}) { agentState { version } } }`, nil)
-		answered <- errs
+		answered <- send(ctx, s, `mutation { setContext(input: {threadId: "a", context: "in time"}) { agentState { version } } }`)
 	}()
 	<-arrived
 	go func() { stopped <- s.stop() }()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -237,5 +238,35 @@ func TestSubscriptionsThatCannotBe(t *testing.T) {
 			stream.Completes(t)
 			stream.Close()
 		}
+	})
+}
+
+// TestListenersThatWaitCostOneGoroutine: the one that reads what the client sends.
+func TestListenersThatWaitCostOneGoroutine(t *testing.T) {
+	s := start(t)
+	create(t, s, "a")
+	const listeners = 50
+	streams := make([]*gqltest.Stream, listeners)
+	for i := range streams {
+		streams[i], _, _ = follow(t, s, gqltest.Transports[0], "a")
+	}
+	last := add(t, s, "a", human("the last"))[0]
+	for _, stream := range streams {
+		for nextMessage(t, stream).Seq < last.Seq {
+		}
+	}
+	eventually(t, "only those are left that read", func() bool {
+		all := make([]byte, 16<<20)
+		stacks := strings.Split(string(all[:runtime.Stack(all, true)]), "\n\n")
+		serving, reading := 0, 0
+		for _, stack := range stacks {
+			if strings.Contains(stack, "httpapi.(*wsConn)") || strings.Contains(stack, "httpapi.(*wsOperation)") || strings.Contains(stack, "feed.(*Stream") {
+				serving++
+			}
+			if strings.Contains(stack, "httpapi.(*wsConn).wait") {
+				reading++
+			}
+		}
+		return serving == listeners && reading == listeners
 	})
 }

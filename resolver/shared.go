@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"bytes"
-	"encoding/json"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -21,7 +20,7 @@ const (
 // all of them the same message, and the cache of documents the same operation for the same text. So to execute it once is enough.
 type responses struct {
 	mu   sync.Mutex
-	data map[responseKey]json.RawMessage
+	made map[responseKey]*graphql.Response // which nobody changes
 	// order is a ring of the keys, the oldest at next.
 	order [keptResponses]responseKey
 	next  int
@@ -33,7 +32,7 @@ type responseKey struct {
 	operation *ast.OperationDefinition
 }
 
-func newResponses() *responses { return &responses{data: make(map[responseKey]json.RawMessage)} }
+func newResponses() *responses { return &responses{made: make(map[responseKey]*graphql.Response)} }
 
 // of gives the response that brings a message, which it lets run make only where nobody else did. Errors are everybody's own.
 func (r *responses) of(message *store.Message, operation *ast.OperationDefinition, run func() *graphql.Response) *graphql.Response {
@@ -42,28 +41,28 @@ func (r *responses) of(message *store.Message, operation *ast.OperationDefinitio
 	}
 	key := responseKey{message, operation}
 	r.mu.Lock()
-	data, ok := r.data[key]
+	made := r.made[key]
 	r.mu.Unlock()
-	if ok {
-		return &graphql.Response{Data: data}
+	if made != nil {
+		return made
 	}
 	response := run()
 	if response != nil && len(response.Errors) == 0 && len(response.Extensions) == 0 && len(response.Data) <= mostShared {
-		r.keep(key, bytes.Clone(response.Data)) // gqlgen writes the next one over it
+		r.keep(key, &graphql.Response{Data: bytes.Clone(response.Data)}) // gqlgen writes the next one over it
 	}
 	return response
 }
 
-func (r *responses) keep(key responseKey, data json.RawMessage) {
+func (r *responses) keep(key responseKey, response *graphql.Response) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.data[key]; ok {
+	if r.made[key] != nil {
 		return // somebody was faster
 	}
-	delete(r.data, r.order[r.next])
+	delete(r.made, r.order[r.next])
 	r.order[r.next] = key
 	r.next = (r.next + 1) % keptResponses
-	r.data[key] = data
+	r.made[key] = response
 }
 
 // isShareable tells whether the responses of a subscription follow from its text and the event alone: no variable has a say in what

@@ -41,7 +41,7 @@ func TestAResponseIsMadeOnce(t *testing.T) {
 	for range keptResponses {
 		of(&store.Message{}, operations[0])
 	}
-	assert.Len(t, r.data, keptResponses, "they are bounded")
+	assert.Len(t, r.made, keptResponses, "they are bounded")
 	assert.NotEqual(t, "b", of(one, operations[0]), "and the oldest have gone")
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"agentstate/graph"
 	"agentstate/internal/feed"
+	"agentstate/internal/live"
 	"agentstate/store"
 )
 
@@ -23,7 +24,7 @@ func (r *Resolver) messageAdded(ctx context.Context, threadID string, after *str
 	if err != nil {
 		return nil, about(err, threadID)
 	}
-	return drawFrom(ctx, threadID, stream.Next), nil
+	return drawFrom(ctx, threadID, stream, func(m *store.Message) *store.Message { return m }), nil
 }
 
 // changeKinds gives the words of the API for what happens to threads.
@@ -44,45 +45,76 @@ func (r *Resolver) agentStateChanged(ctx context.Context, threadID string) (<-ch
 	if err != nil {
 		return nil, about(err, threadID)
 	}
-	return drawFrom(ctx, threadID, func() (*graph.AgentStateChange, error) { return nextChange(stream) }), nil
+	return drawFrom(ctx, threadID, stream, changeOf), nil
 }
 
-// nextChange gives the next change in the words of the API.
-func nextChange(stream *feed.Stream[feed.Change]) (*graph.AgentStateChange, error) {
-	c, err := stream.Next()
-	if err != nil {
-		return nil, err
-	}
-	return &graph.AgentStateChange{Kind: changeKinds[c.Kind], AgentState: c.State, Version: c.Version}, nil
+// changeOf gives a change in the words of the API.
+func changeOf(c feed.Change) *graph.AgentStateChange {
+	return &graph.AgentStateChange{Kind: changeKinds[c.Kind], AgentState: c.State, Version: c.Version}
 }
 
 // source is what the subscription of one operation draws from. gqlgen wants a channel, and somebody who fills it; here the one who
-// wants the next response does that first. So a subscription that waits has no goroutine of its own beside the transport's, the
-// reason of its end is known, and an event need not be executed where its response is there already.
+// wants the next response does that first. So a subscription that waits has no goroutine of its own beside the transport's, if that
+// has one, the reason of its end is known, and an event need not be executed where its response is there already.
 type source struct {
 	threadID string
-	// next waits for the next event; offer gives it to the executor, and end tells that there are no more.
-	next  func() (any, error)
-	offer func(event any)
-	end   func()
+	// events is nil where nothing was subscribed.
+	events events
 }
+
+// events are those of one subscription.
+type events interface {
+	// Next, Poll, Notify and Leave are those of feed.Stream.
+	Next() (any, error)
+	Poll() (event any, ok bool, err error)
+	Notify(wake func())
+	Leave()
+	// offer gives an event to the executor, and end tells it that there are no more.
+	offer(event any)
+	end()
+}
+
+// drawn are the events of a stream, in the words of the API, and the channel in which the executor finds them.
+type drawn[S, T any] struct {
+	*feed.Stream[S]
+	translate func(S) T
+	out       chan T
+}
+
+func (d *drawn[S, T]) Next() (any, error) {
+	v, err := d.Stream.Next()
+	if err != nil {
+		return nil, err
+	}
+	return d.translate(v), nil
+}
+
+func (d *drawn[S, T]) Poll() (any, bool, error) {
+	v, ok, err := d.Stream.Poll()
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	return d.translate(v), true, nil
+}
+
+func (d *drawn[S, T]) offer(event any) { d.out <- event.(T) } //nolint:forcetypeassert // it comes from Next or Poll
+
+func (d *drawn[S, T]) end() { close(d.out) }
 
 type sourceKey struct{}
 
-// drawFrom makes next the source of the operation, and gives the channel for the executor.
-func drawFrom[T any](ctx context.Context, threadID string, next func() (T, error)) <-chan T {
-	out := make(chan T, 1)
+// drawFrom makes a stream the source of the operation, and gives the channel for the executor.
+func drawFrom[S, T any](ctx context.Context, threadID string, stream *feed.Stream[S], translate func(S) T) <-chan T {
 	s, ok := ctx.Value(sourceKey{}).(*source)
 	if !ok {
 		panic("resolver: subscriptions need the extension of the resolver, see Extension")
 	}
-	*s = source{
-		threadID: threadID,
-		next:     func() (any, error) { return next() },
-		offer:    func(event any) { out <- event.(T) }, //nolint:forcetypeassert // it comes from next
-		end:      func() { close(out) },
+	d := &drawn[S, T]{Stream: stream, translate: translate, out: make(chan T, 1)}
+	*s = source{threadID: threadID, events: d}
+	if field := graphql.GetFieldContext(ctx); field != nil {
+		field.Args = nil // they were read, and a listener that waits shall hold nothing that it does not need
 	}
-	return out
+	return d.out
 }
 
 // Subscriptions is the gqlgen extension that runs subscriptions: it draws what comes from their sources, tells why one has ended, as
@@ -110,24 +142,42 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		return next(ctx)
 	}
 	s := &source{}
+	ready := false
+	defer func() {
+		if !ready && s.events != nil { // it panics, and nobody will ask
+			s.events.Leave()
+		}
+	}()
 	execute := next(context.WithValue(ctx, sourceKey{}, s)) // this subscribes
+	if s.events == nil {
+		return execute // the error of one that could not start
+	}
+	asker := live.AskerOf(ctx)
+	if asker != nil {
+		asker.Served = true
+		s.events.Notify(asker.Wake)
+	}
 	shareable := isShareable(op.Operation)
+	ready = true
 	over := false
 	return func(ctx context.Context) *graphql.Response {
-		if s.next == nil || over {
-			return execute(ctx) // the error of one that could not start, or the end
+		if over {
+			return execute(ctx)
 		}
-		event, err := s.next()
+		event, ok, err := s.ask(asker)
 		if err != nil {
 			over = true
-			s.end()
+			s.events.end()
 			if errors.Is(err, io.EOF) || ctx.Err() != nil {
 				return execute(ctx)
 			}
 			return &graphql.Response{Errors: gqlerror.List{x.resolver.Present(ctx, about(err, s.threadID))}}
 		}
+		if !ok {
+			return live.Waiting
+		}
 		run := func() *graphql.Response {
-			s.offer(event)
+			s.events.offer(event)
 			return execute(ctx)
 		}
 		if message, ok := event.(*store.Message); ok && shareable { // a change is read for each listener, so nobody else has it
@@ -135,4 +185,16 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		}
 		return run()
 	}
+}
+
+// ask gives the next event: at once, if it is at hand, where the asker does not wait.
+func (s *source) ask(asker *live.Asker) (event any, ok bool, err error) {
+	if asker != nil {
+		if asker.Gone.Load() {
+			s.events.Leave()
+		}
+		return s.events.Poll()
+	}
+	event, err = s.events.Next()
+	return event, err == nil, err
 }

@@ -25,6 +25,9 @@ type crowd struct {
 
 const subscribe = `subscription($id: ID!) { messageAdded(threadId: $id) { seq messageId type content timestamp } }`
 
+// opensAtOnce is how many clients come at once.
+const opensAtOnce = 32
+
 // listen opens n clients, one for each thread that name gives, and returns when all are subscribed.
 func (b *bench) listen(ctx context.Context, on *process, n int, name func(i int) string) (*crowd, error) {
 	seen := make(map[string]bool)
@@ -38,7 +41,7 @@ func (b *bench) listen(ctx context.Context, on *process, n int, name func(i int)
 	}
 	c := &crowd{conns: make([]*websocket.Conn, n), grown: make(chan struct{}, 1)}
 	opening, octx := errgroup.WithContext(ctx)
-	opening.SetLimit(32)
+	opening.SetLimit(opensAtOnce)
 	for i := range n {
 		opening.Go(func() (err error) {
 			c.conns[i], err = open(octx, on, name(i))

@@ -143,8 +143,13 @@ func (p *process) stop() {
 	_ = p.command.Wait()
 }
 
-// warm lets the process use what it uses once.
-func (p *process) warm(ctx context.Context) error {
+// warm lets the process use what it uses once: its connections to Redis above all, as many as listeners come at once.
+func (b *bench) warm(ctx context.Context, p *process) error {
+	crowd, err := b.listen(ctx, p, 4*opensAtOnce, func(int) string { return "warm" })
+	if err != nil {
+		return err
+	}
+	crowd.close()
 	for range 200 {
 		if err := p.publish(ctx, "warm"); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 
 // idle gives the memory of a listener that waits, in KiB, and how many goroutines it has, by the difference to none.
 func (b *bench) idle(ctx context.Context, n, threads int) (kib float64, note string, err error) {
-	if err := b.server.warm(ctx); err != nil {
+	if err := b.warm(ctx, b.server); err != nil {
 		return 0, "", err
 	}
 	before, err := b.server.memory()

@@ -35,6 +35,8 @@ type changes struct {
 	gone    bool
 	// seen is the topic as it was when the listener last read the thread.
 	seen view
+	// found is what the last reading of the thread has shown; a Kind of 0 is nothing.
+	found Change
 }
 
 func (c *changes) start(ctx context.Context) error {
@@ -50,24 +52,25 @@ func (c *changes) start(ctx context.Context) error {
 	return nil
 }
 
-// next waits for the next change.
-func (c *changes) next(ctx context.Context) (Change, error) {
-	for {
-		v := c.topic.view()
-		known := c.upToDate(v)
-		c.seen = v
-		if known {
-			select {
-			case <-ctx.Done():
-				return Change{}, ctx.Err()
-			case <-c.wake:
-			}
-			continue
-		}
-		if change, err := c.look(ctx); err != nil || change.Kind != 0 {
-			return change, err
-		}
+// now gives the next change, if it was read already.
+func (c *changes) now() (Change, progress, error) {
+	if change := c.found; change.Kind != 0 {
+		c.found = Change{}
+		return change, present, nil
 	}
+	v := c.topic.view()
+	known := c.upToDate(v)
+	c.seen = v
+	if known {
+		return Change{}, upToDate, nil
+	}
+	return Change{}, behind, nil
+}
+
+// catchUp reads the thread.
+func (c *changes) catchUp(ctx context.Context) (err error) {
+	c.found, err = c.look(ctx)
+	return err
 }
 
 // upToDate tells whether the listener knows what the topic shows: there was no doubt since it last read the thread, and what was

@@ -21,6 +21,8 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,8 +104,8 @@ func newHub(open func(context.Context) Source, log *slog.Logger, p pace) *Hub {
 	return h
 }
 
-// follow gives a context for a stream: it ends with the listener's or with the hub. The caller cancels it.
-func (h *Hub) follow(ctx context.Context) (context.Context, context.CancelFunc) {
+// within gives a context for what a stream waits for: it ends with the stream's or with the hub. The caller cancels it.
+func (h *Hub) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(h.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
@@ -125,13 +127,18 @@ func (h *Hub) enter() bool {
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
+	var followers []*follower
 	for _, t := range h.topics {
 		if t.idle != nil {
 			t.idle.Stop()
 		}
+		followers = slices.AppendSeq(followers, maps.Keys(t.followers)) // changes only under both locks
 	}
 	h.mu.Unlock()
 	h.cancel()
+	for _, f := range followers {
+		h.dismiss(f)
+	}
 	h.done.Wait()
 }
 
@@ -164,7 +171,7 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 		t.idle = nil
 		h.lingering--
 	}
-	f := &follower{topic: t, pace: h.pace, wake: make(chan struct{}, 1)}
+	f := &follower{topic: t, pace: &h.pace, wake: make(chan struct{}, 1)}
 	t.mu.Lock()
 	t.followers[f] = struct{}{}
 	t.mu.Unlock()
@@ -173,11 +180,35 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	return f
 }
 
-// leave takes a listener away. With the last one the topic goes too, after a while.
+// leaveWith makes a listener leave when ctx ends, unless it has left before.
+func (h *Hub) leaveWith(ctx context.Context, f *follower) {
+	forget := context.AfterFunc(ctx, func() { h.dismiss(f) })
+	h.mu.Lock()
+	left := f.left.Load()
+	f.forget = forget
+	h.mu.Unlock()
+	if left {
+		forget()
+	}
+}
+
+// dismiss takes a listener away, and tells it: it need not ask any more.
+func (h *Hub) dismiss(f *follower) {
+	h.leave(f)
+	f.tell()
+}
+
+// leave takes a listener away, if it is there still. With the last one the topic goes too, after a while.
 func (h *Hub) leave(f *follower) {
 	t := f.topic
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if f.left.Swap(true) {
+		return
+	}
+	if f.forget != nil {
+		f.forget()
+	}
 	t.mu.Lock()
 	delete(t.followers, f)
 	last := len(t.followers) == 0

@@ -422,17 +422,37 @@ type keepsakeKey struct{}
 // A listener that goes without asking once more leaves nothing behind, least of all the operation that its context belongs to.
 func TestAListenerThatGoesIsForgotten(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	keepsake := func() weak.Pointer[[64]int] {
-		value := new([64]int)
-		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), keepsakeKey{}, value))
-		_, err := w.hub.Messages(ctx, w.threads, thread, "")
-		require.NoError(t, err)
-		cancel()
-		return weak.Make(value)
-	}()
-	assert.Eventually(t, func() bool {
-		runtime.GC()
-		return w.hub.Listeners() == 0 && keepsake.Value() == nil
-	}, patience, time.Millisecond)
+	for name, goes := range map[string]func(s *Stream[*store.Message], cancel func()){
+		"one that has waited ends its context": func(s *Stream[*store.Message], cancel func()) {
+			_, err := s.Next()
+			require.NoError(t, err)
+			cancel()
+		},
+		"one that was told when to ask leaves": func(s *Stream[*store.Message], cancel func()) {
+			s.Notify(func() {})
+			_, ok, err := s.Poll()
+			require.NoError(t, err)
+			assert.True(t, ok)
+			cancel()
+			s.Leave()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.say()
+			keepsake := func() weak.Pointer[[64]int] {
+				value := new([64]int)
+				ctx, cancel := context.WithCancel(context.WithValue(t.Context(), keepsakeKey{}, value))
+				s, err := w.hub.Messages(ctx, w.threads, thread, w.cursor(0))
+				require.NoError(t, err)
+				goes(s, cancel)
+				return weak.Make(value)
+			}()
+			assert.Eventually(t, func() bool {
+				runtime.GC()
+				return w.hub.Listeners() == 0 && keepsake.Value() == nil
+			}, patience, time.Millisecond)
+		})
+	}
 }

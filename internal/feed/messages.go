@@ -87,36 +87,31 @@ func (m *messages) read(ctx context.Context) error {
 	return nil
 }
 
-// next waits for the next message.
-func (m *messages) next(ctx context.Context) (*store.Message, error) {
-	for len(m.pending) == 0 {
+// now gives the next message, if it is at hand.
+func (m *messages) now() (*store.Message, progress, error) {
+	if len(m.pending) == 0 {
 		s := m.topic.look(m.cursor)
 		switch {
 		case s.over && s.last <= m.cursor.Seq:
-			return nil, io.EOF
+			return nil, 0, io.EOF
 		case s.one != nil:
 			m.cursor.Seq = s.one.Seq
-			return s.one, nil
+			return s.one, present, nil
 		case len(s.next) > 0:
 			m.pending = s.next
-		case m.more || !m.upToDate(s.view):
-			m.seen = s.view
-			if err := m.catchUp(ctx); err != nil {
-				return nil, err
-			}
 		default:
+			known := !m.more && m.upToDate(s.view)
 			m.seen = s.view
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-m.wake:
+			if known {
+				return nil, upToDate, nil
 			}
+			return nil, behind, nil
 		}
 	}
 	message := m.pending[0]
 	m.pending = m.pending[1:]
 	m.cursor.Seq = message.Seq
-	return message, nil
+	return message, present, nil
 }
 
 // upToDate tells whether announcements alone show that the listener has everything: there was no doubt since it last

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"agentstate/store"
@@ -53,11 +54,50 @@ type end struct {
 	kind store.EventKind
 }
 
-// follower is a listener's place at a topic. wake tells that the topic has changed since it last looked; it never blocks.
+// follower is a listener's place at a topic.
 type follower struct {
 	topic *topic
-	pace  pace
-	wake  chan struct{}
+	pace  *pace
+	// wake tells that the topic has changed since the listener last looked. Where there is notify, that does, and there is a wake only while
+	// the listener waits for something nevertheless. The topic's mutex guards both.
+	wake   chan struct{}
+	notify func()
+	// left says that the listener has gone, and forget makes its context forget it; they change under the hub's mutex.
+	left   atomic.Bool
+	forget func() bool
+}
+
+// rouse tells the listener that the topic has changed, or its own life. It never blocks. The caller holds the topic's mutex.
+func (f *follower) rouse() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+	if f.notify != nil {
+		f.notify()
+	}
+}
+
+// ear gives a wake to wait for, until done is called.
+func (f *follower) ear() (wake <-chan struct{}, done func()) {
+	f.topic.mu.Lock()
+	defer f.topic.mu.Unlock()
+	if f.wake != nil {
+		return f.wake, func() {}
+	}
+	f.wake = make(chan struct{}, 1)
+	return f.wake, func() {
+		f.topic.mu.Lock()
+		defer f.topic.mu.Unlock()
+		f.wake = nil
+	}
+}
+
+// tell rouses the listener.
+func (f *follower) tell() {
+	f.topic.mu.Lock()
+	defer f.topic.mu.Unlock()
+	f.rouse()
 }
 
 // apply takes in an event, and wakes the listeners. It never blocks and never calls Redis: the connection waits for it.
@@ -80,10 +120,7 @@ func (t *topic) apply(e store.Event) {
 // wakeAll makes all listeners look. The caller holds mu.
 func (t *topic) wakeAll() {
 	for f := range t.followers {
-		select {
-		case f.wake <- struct{}{}:
-		default:
-		}
+		f.rouse()
 	}
 }
 
@@ -208,6 +245,8 @@ func (f *follower) awaitJoin(ctx context.Context) error {
 // await waits until ok, which is asked whenever the topic has changed, is true, and tells whether it was before the patience
 // was over. The error is that of ctx.
 func (f *follower) await(ctx context.Context, patience time.Duration, ok func() bool) (bool, error) {
+	wake, done := f.ear() // ahead of the question, so that no answer is missed
+	defer done()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	for {
@@ -219,7 +258,7 @@ func (f *follower) await(ctx context.Context, patience time.Duration, ok func() 
 			return false, ctx.Err()
 		case <-timeout.C:
 			return ok(), nil
-		case <-f.wake:
+		case <-wake:
 		}
 	}
 }

@@ -20,7 +20,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes}
 	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout}
-	sockets := webSocket{
+	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
 		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout,
 	}

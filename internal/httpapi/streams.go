@@ -14,6 +14,8 @@ type Streams struct {
 
 	mu   sync.Mutex
 	open int
+	// leaving are the streams that say goodbye themselves.
+	leaving map[leaver]struct{}
 	// idle is closed when the streams were told to stop and none is open any more.
 	idle chan struct{}
 }
@@ -21,7 +23,7 @@ type Streams struct {
 // NewStreams gives streams that live until Close.
 func NewStreams() *Streams {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Streams{stopping: ctx, stop: cancel, idle: make(chan struct{})}
+	return &Streams{stopping: ctx, stop: cancel, idle: make(chan struct{}), leaving: make(map[leaver]struct{})}
 }
 
 // Close ends all streams. A stream that is opened after it ends at once.
@@ -32,6 +34,9 @@ func (s *Streams) Close() {
 		return
 	}
 	s.stop()
+	for stream := range s.leaving {
+		go stream.leave() // which ends with the stream
+	}
 	if s.open == 0 {
 		close(s.idle)
 	}
@@ -44,6 +49,38 @@ func (s *Streams) Wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("streams were still open: %w", ctx.Err())
+	}
+}
+
+// leaver is a stream that has something to do when the server stops, and ends then.
+type leaver interface{ leave() }
+
+// enter counts a stream that will be told to leave. The stream calls left at its end.
+func (s *Streams) enter(stream leaver) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Err() != nil { // nobody waits for it
+		go stream.leave()
+		return
+	}
+	s.open++
+	s.leaving[stream] = struct{}{}
+}
+
+// left counts a stream that has ended.
+func (s *Streams) left(stream leaver) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, counted := s.leaving[stream]; counted {
+		delete(s.leaving, stream)
+		s.ended()
+	}
+}
+
+// ended counts a stream that has ended. The caller holds mu.
+func (s *Streams) ended() {
+	if s.open--; s.open == 0 && s.stopping.Err() != nil {
+		close(s.idle)
 	}
 }
 
@@ -65,8 +102,6 @@ func (s *Streams) join(ctx context.Context) (_ context.Context, leave func()) {
 		if !counted {
 			return
 		}
-		if s.open--; s.open == 0 && s.stopping.Err() != nil {
-			close(s.idle)
-		}
+		s.ended()
 	}
 }

@@ -2,11 +2,11 @@ package httpapi
 
 import (
 	"bufio"
-	"context"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -24,24 +24,28 @@ type webSocket struct {
 	// the client may take to receive a message.
 	maxBytes                             int64
 	keepAlive, writeTimeout, initTimeout time.Duration
+	couriers                             couriers
+
+	describe sync.Once
+	request  *http.Request
 }
 
-var _ graphql.Transport = webSocket{}
+var _ graphql.Transport = (*webSocket)(nil)
 
 // Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1), and only that: any request may carry
 // another Upgrade.
-func (webSocket) Supports(r *http.Request) bool {
+func (*webSocket) Supports(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
 // Do answers the handshake. The connection then has a goroutine of its own, which ends with it: with the return of Do the request
 // and its buffers are free.
-func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	if !ownOrigin(r) {
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
-	hijacker := &slimHijacker{ResponseWriter: w}
+	hijacker := &slimHijacker{ResponseWriter: w, wire: &wire{patience: t.writeTimeout}}
 	conn, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{newer.name, older.name}, // the first that the client offers too is taken
 		InsecureSkipVerify: true,                             // the origin was checked
@@ -54,49 +58,51 @@ func (t webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	if conn.Subprotocol() != newer.name {
 		words = &older // it was there before clients named a subprotocol
 	}
-	// Not the request's context: that ends with Do, and what it holds is used again by others.
-	ctx, leave := t.streams.join(context.Background())
+	// Nothing of the request's context: that ends with Do, and what it holds is used again by others.
 	c := &wsConn{
-		transport: t, conn: conn, wire: hijacker.conn, words: words, exec: exec, operations: make(map[string]*wsOperation),
-		request: &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}},
+		transport: t, conn: conn, wire: hijacker.wire, words: words, exec: exec, operations: make(map[string]*wsOperation),
+		request: t.described(r),
 	}
+	c.wire.start, c.wire.broken = c.spawn, c.giveUp
 	acceptable := conn.Subprotocol() != "" || r.Header.Get("Sec-Websocket-Protocol") == ""
-	go func() {
-		defer leave()
-		defer func() {
-			if v := recover(); v != nil {
-				t.panics.caught(c.request, v)
-				_ = conn.CloseNow()
-			}
-		}()
-		if !acceptable {
-			c.close(closing{closeSubprotocol, "Subprotocol not acceptable"})
-			return
-		}
-		c.serve(ctx)
-	}()
+	if !acceptable {
+		go c.close(closing{closeSubprotocol, "Subprotocol not acceptable"})
+	}
+	c.open()
+}
+
+// described gives of a request what the log tells of it; all handshakes share it.
+func (t *webSocket) described(r *http.Request) *http.Request {
+	t.describe.Do(func() { t.request = &http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}} })
+	return t.request
 }
 
 // slimHijacker hands a connection over with small buffers. Those of net/http, 4 KiB for each direction, are most of what a
 // listener costs that waits; larger messages go past a small buffer anyway.
 type slimHijacker struct {
 	http.ResponseWriter
-	conn net.Conn
+	wire *wire
 }
 
+// The wire reads ahead, and messages are put together elsewhere: what is left are control frames, of 127 bytes at most.
 const (
-	readBuffer  = 512
-	writeBuffer = 1024
+	readBuffer  = 16
+	writeBuffer = 160
 )
 
-// Hijack takes the connection, and remembers it.
+// Hijack takes the connection, with the wire in between.
 func (h *slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	h.conn = conn
-	if err != nil || buffers.Reader.Buffered() > 0 { // a client that has not waited for the answer
-		return conn, buffers, err
+	if err != nil {
+		return nil, nil, err
 	}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, readBuffer), bufio.NewWriterSize(conn, writeBuffer)), nil
+	h.wire.Conn = conn
+	h.wire.atOnce.of(conn)
+	if n := buffers.Reader.Buffered(); n > 0 { // the client has not waited for the answer
+		h.wire.early, _ = buffers.Peek(n)
+	}
+	h.wire.reader = bufio.NewReaderSize(h.wire, readBuffer)
+	return h.wire, bufio.NewReadWriter(h.wire.reader, bufio.NewWriterSize(h.wire, writeBuffer)), nil
 }
 
 // ownOrigin tells whether a handshake comes from a page of the server's own host, or from outside a browser, which sends no

@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,39 +13,36 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/coder/websocket"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // maxOperations is how many operations may run on one connection at once.
 const maxOperations = 1000
 
-// wsConn is one connection. Its goroutine reads; each operation has one of its own, and all of them write.
+// wsConn is one connection. Its goroutine reads. An operation has one of its own while it is executed; a subscription that waits has
+// none, and what comes for it couriers send.
 type wsConn struct {
-	transport webSocket
+	transport *webSocket
 	conn      *websocket.Conn
-	// wire is the connection below conn. A deadline on it costs a fraction of a context with a timeout for each message.
-	wire    net.Conn
-	writing sync.Mutex
-	words   *dialect
-	exec    graphql.GraphExecutor
-	request *http.Request // what the log tells of the handshake
+	wire      *wire      // below conn
+	writing   sync.Mutex // is never held while somebody waits
+	words     *dialect
+	exec      graphql.GraphExecutor
+	request   *http.Request // what the log tells of the handshake
 
-	initiated bool // of the reading goroutine alone
-	// heard is when the client was last heard of, in nanoseconds since the start of the connection.
-	start time.Time
-	heard atomic.Int64
+	// timer is for the connection_init, and then for pings. unanswered counts those that went out since the client was last heard of.
+	timer      *time.Timer
+	unanswered atomic.Int32
 
-	mu         sync.Mutex
-	operations map[string]*wsOperation
-	// busy counts the operations whose goroutines have not ended: one that was stopped may still be about to write.
-	busy    int
+	mu sync.Mutex
+	// initiated says that there was a connection_init, leaving that the server stops, and ended that nothing is read any more.
+	initiated, leaving, ended bool
+	operations                map[string]*wsOperation
+	// busy counts the operations that have not ended: one that was stopped may still be about to write.
+	busy int
+	// finite are those under way that end by themselves: all but subscriptions.
+	finite sync.WaitGroup
+	// running are all operations, and what else must end before the connection has ended.
 	running sync.WaitGroup
-}
-
-// wsOperation is an operation under way. It is known by its address: its id may be used again while it ends.
-type wsOperation struct {
-	id     string
-	cancel context.CancelFunc
 }
 
 // closing is why a connection is closed by the server.
@@ -58,98 +53,170 @@ type closing struct {
 
 func (c closing) Error() string { return c.reason }
 
-// serve reads until the connection ends, or ctx does: then it says goodbye so that the client comes back. When it returns,
-// the operations have ended.
-func (c *wsConn) serve(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer c.running.Wait()
-	defer cancel()
-	c.start = time.Now()
-	unhook := context.AfterFunc(ctx, func() { c.close(closing{websocket.StatusGoingAway, "the server stops; connect again"}) })
-	defer unhook()
-	stopTimer := c.awaitInit()
-	defer stopTimer()
-	stopPings := c.keepAlive(ctx)
-	defer stopPings()
-	err := c.read(ctx, stopTimer)
+// open begins to serve the connection. Its goroutine, which is one after the other, ends with it.
+func (c *wsConn) open() {
+	c.transport.streams.enter(c)
+	c.timer = time.AfterFunc(c.transport.initTimeout, c.tick)
+	go c.wait()
+}
+
+// wait waits for the client to send something, which it may never do again. Nearly all connections are here nearly all of the time, so it
+// is a goroutine that does nothing else, and has the smallest of stacks: who reads and executes needs a large one, and a stack that has grown
+// stays so.
+func (c *wsConn) wait() {
+	c.wire.await()
+	go c.attend()
+}
+
+// attend takes in what the client has sent, and waits for more, or ends the connection.
+func (c *wsConn) attend() {
+	err := c.readAll()
+	if err == nil {
+		go c.wait()
+		return
+	}
+	defer c.transport.streams.left(c)
+	c.end()
 	if why, ok := errors.AsType[closing](err); ok {
-		unhook()
 		c.close(why)
 	}
 	_ = c.conn.CloseNow() // nothing is left to be said
+	c.running.Wait()
 }
 
-// awaitInit closes the connection where its connection_init does not come in time, unless it is stopped.
-func (c *wsConn) awaitInit() (stop func() bool) {
-	return time.AfterFunc(c.transport.initTimeout, func() {
-		c.close(closing{closeInitTimeout, "Connection initialisation timeout"})
-	}).Stop
-}
-
-// keepAlive pings until it is stopped or ctx ends, and gives up a connection of which nothing was heard since two pings. In the older
-// subprotocol clients do not answer.
-func (c *wsConn) keepAlive(ctx context.Context) (stop func() bool) {
-	every := c.transport.keepAlive
-	if every == 0 {
-		return func() bool { return true }
+// end stops everything that runs on the connection.
+func (c *wsConn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.timer.Stop()
+	for _, op := range c.operations {
+		op.leave()
 	}
-	var timer *time.Timer
-	ready := make(chan struct{})
-	timer = time.AfterFunc(every, func() {
-		<-ready
-		if ctx.Err() != nil { // it was stopped while it ran
-			return
-		}
-		if silent := time.Since(c.start) - time.Duration(c.heard.Load()); c.words == &newer && silent > 2*every {
-			_ = c.conn.CloseNow()
-			return
-		}
-		c.send(`{"type":"` + c.words.keepAlive + `"}`)
-		timer.Reset(every)
-	})
-	close(ready)
-	return timer.Stop
 }
 
-// read takes in what the client sends; the error is a closing, or why nothing can be read.
-func (c *wsConn) read(ctx context.Context, initiated func() bool) error {
-	for {
+// spawn starts a goroutine that the end of the connection waits for, or ends itself where it has come already.
+func (c *wsConn) spawn(run func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		go run()
+		return
+	}
+	c.running.Go(run)
+}
+
+// leave says goodbye, since the server stops, so that the client comes back. Subscriptions go on then and there; what is executed now
+// gets its answer before that.
+func (c *wsConn) leave() {
+	c.mu.Lock()
+	c.leaving = true
+	for _, op := range c.operations {
+		if op.lasting {
+			op.leave()
+		}
+	}
+	c.mu.Unlock()
+	c.finite.Wait()
+	c.close(closing{websocket.StatusGoingAway, "the server stops; connect again"})
+}
+
+// tick closes the connection where its connection_init has not come in time. Behind that it pings, now and then, and gives up a connection
+// of which nothing was heard since two pings; in the older subprotocol clients do not answer.
+func (c *wsConn) tick() {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.running.Add(1)
+	initiated := c.initiated
+	c.mu.Unlock()
+	defer c.running.Done()
+	switch {
+	case !initiated:
+		c.close(closing{closeInitTimeout, "Connection initialisation timeout"})
+		return
+	case c.wire.clogged() != nil: // there is more to be taken than a ping, and that has its own time
+	case c.words == &newer && c.unanswered.Load() >= 2:
+		_ = c.conn.CloseNow()
+		return
+	default:
+		c.unanswered.Add(1)
+		c.send(`{"type":"` + c.words.keepAlive + `"}`)
+	}
+	c.nextTick()
+}
+
+// nextTick winds the timer up for a ping.
+func (c *wsConn) nextTick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended && c.transport.keepAlive > 0 {
+		c.timer.Reset(c.transport.keepAlive)
+	}
+}
+
+// initiate takes in a connection_init. It is false where the time for it was over.
+func (c *wsConn) initiate() bool {
+	if !c.timer.Stop() {
+		return false
+	}
+	c.mu.Lock()
+	c.initiated = true
+	c.mu.Unlock()
+	c.nextTick()
+	return true
+}
+
+// readAll takes in the messages that have come; the error is a closing, or why nothing can be read.
+func (c *wsConn) readAll() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.transport.panics.caught(c.request, v)
+			err = errBroken
+		}
+	}()
+	for first := true; first || c.wire.unread(); first = false {
 		_, data, err := c.conn.Read(context.Background()) // ends with the connection
 		if err != nil {
 			return err
 		}
-		c.heard.Store(int64(time.Since(c.start)))
+		c.unanswered.Store(0)
 		message, refused := decodeObjectOf("messages", data)
 		if refused != nil {
 			return closing{closeInvalidMessage, refused.message}
 		}
-		if err := c.handle(ctx, message, initiated); err != nil {
+		if err := c.handle(message); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
+// errBroken is of a connection that the server has broken.
+var errBroken = errors.New("the connection is broken")
+
 // handle does what a message says.
-func (c *wsConn) handle(ctx context.Context, message map[string]any, initiated func() bool) error {
+func (c *wsConn) handle(message map[string]any) error {
 	kind, _ := message["type"].(string)
 	switch kind {
 	case "":
 		return closing{closeInvalidMessage, "Give each message a `type`."}
 	case "connection_init":
-		if c.initiated {
+		if c.initiated { // which is written by this goroutine alone
 			return closing{closeTwoInits, "Too many initialisation requests"}
 		}
-		if !initiated() {
+		if !c.initiate() {
 			return nil // too late: the connection is being closed
 		}
-		c.initiated = true
 		c.send(`{"type":"connection_ack"}`)
 		if c.words == &older {
 			c.send(`{"type":"ka"}`)
 		}
 		return nil
 	case c.words.subscribe:
-		return c.subscribe(ctx, message)
+		return c.subscribe(message)
 	case c.words.stop:
 		id, ok := message["id"].(string)
 		if !ok {
@@ -172,203 +239,10 @@ func (c *wsConn) handle(ctx context.Context, message map[string]any, initiated f
 	return closing{closeInvalidMessage, fmt.Sprintf("Send no message of the type %q: it is none of a client of %s.", clip(kind), c.words.name)}
 }
 
-// subscribe starts an operation, be it a query, a mutation or a subscription.
-func (c *wsConn) subscribe(ctx context.Context, message map[string]any) error {
-	id, ok := message["id"].(string)
-	payload, isObject := message["payload"].(map[string]any)
-	switch {
-	case !ok || id == "":
-		return closing{closeInvalidMessage, "Give `id` as a string that is not empty."}
-	case !isObject:
-		return closing{closeInvalidMessage, "Give `payload` as an object."}
-	case !c.initiated:
-		return closing{closeUnauthorized, "Unauthorized"}
-	}
-	c.mu.Lock()
-	other, n := c.operations[id], c.busy
-	c.mu.Unlock()
-	if other != nil && c.words == &newer {
-		return closing{closeDuplicateID, "Subscriber for " + clip(id) + " already exists"}
-	}
-	if other != nil {
-		other.cancel() // the older subprotocol replaces it
-	}
-	if n >= maxOperations {
-		c.sendErrors(id, refusal{
-			code: codeLimitExceeded, message: fmt.Sprintf("Run at most %d operations on one connection at once.", maxOperations),
-			extensions: map[string]any{"limit": maxOperations, "actual": n + 1},
-		}.response().Errors)
-		return nil
-	}
-	ctx, cancel := context.WithCancel(graphql.StartOperationTrace(ctx))
-	op := &wsOperation{id: id, cancel: cancel}
-	c.mu.Lock()
-	c.operations[id] = op
-	c.busy++
-	c.mu.Unlock()
-	c.running.Go(func() { c.execute(ctx, op, payload) })
-	return nil
-}
-
-// stop ends an operation at the client's wish. Behind it nothing more comes for its id; one that has ended already is meant well.
-func (c *wsConn) stop(id string) {
-	c.mu.Lock()
-	op := c.operations[id]
-	delete(c.operations, id)
-	c.mu.Unlock()
-	if op == nil {
-		return
-	}
-	op.cancel()
-	if c.words.echo {
-		c.send(`{"id":` + quoted(id) + `,"type":"complete"}`)
-	}
-}
-
-// execute starts an operation. What it gives is sent from another goroutine, whose stack is small: most of its life a subscription
-// waits, and to parse and validate it takes a large one.
-func (c *wsConn) execute(ctx context.Context, op *wsOperation, payload map[string]any) {
-	under := true
-	defer func() {
-		if under {
-			c.done()
-		}
-	}()
-	defer c.rescue(op)
-	params, refused := toParams(payload)
-	if refused != nil {
-		c.fail(op, refused.response().Errors)
-		return
-	}
-	now := graphql.Now()
-	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
-	opCtx, errs := createOperation(ctx, c.exec, params)
-	if errs != nil {
-		c.fail(op, c.exec.DispatchError(graphql.WithOperationContext(ctx, opCtx), errs).Errors)
-		return
-	}
-	responses, opContext := c.exec.DispatchOperation(ctx, opCtx)
-	under = false
-	c.running.Go(func() { c.forward(opContext, op, responses) })
-}
-
-// done counts an operation whose goroutines end.
-func (c *wsConn) done() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.busy--
-}
-
-// forward sends what an operation gives, until it ends or ctx does.
-func (c *wsConn) forward(ctx context.Context, op *wsOperation, responses graphql.ResponseHandler) {
-	defer c.done()
-	defer c.rescue(op)
-	head := `{"id":` + quoted(op.id) + `,"type":"` + c.words.next + `","payload":`
-	for resp := responses(ctx); resp != nil; resp = responses(ctx) {
-		c.sendFor(op, head, resp)
-	}
-	if ctx.Err() == nil { // else the client has stopped it, or the server stops, and the client shall come back
-		c.end(op, `{"id":`+quoted(op.id)+`,"type":"complete"}`)
-	}
-}
-
-// rescue ends an operation that panics with an error; it is deferred.
-func (c *wsConn) rescue(op *wsOperation) {
-	if v := recover(); v != nil {
-		c.fail(op, c.transport.panics.caught(c.request, v).response().Errors)
-	}
-}
-
-// fail ends an operation that could not be executed. Behind an error there is no complete.
-func (c *wsConn) fail(op *wsOperation, errs gqlerror.List) {
-	c.end(op, errorMessage(op.id, errs))
-}
-
-func (c *wsConn) sendErrors(id string, errs gqlerror.List) { c.send(errorMessage(id, errs)) }
-
-func errorMessage(id string, errs gqlerror.List) string {
-	list, err := json.Marshal(errs)
-	if err != nil {
-		panic(fmt.Errorf("marshalling errors: %w", err))
-	}
-	return `{"id":` + quoted(id) + `,"type":"error","payload":` + string(list) + `}`
-}
-
-// end ends an operation with its last message, unless the client has stopped it.
-func (c *wsConn) end(op *wsOperation, message string) {
-	defer op.cancel()
-	c.sendAs(op, true, message, nil)
-}
-
-// sendFor sends a response of an operation, unless the client has stopped it.
-func (c *wsConn) sendFor(op *wsOperation, head string, resp *graphql.Response) {
-	c.sendAs(op, false, head, resp)
-}
-
-// wants tells whether an operation is still under way, and with last that it is no longer.
-func (c *wsConn) wants(op *wsOperation, last bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.operations[op.id] != op {
-		return false
-	}
-	if last {
-		delete(c.operations, op.id)
-	}
-	return true
-}
-
-// buffers are those of messages.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// mostPooled is up to which size a buffer is kept for the next message.
-const mostPooled = 64 << 10
-
-// send writes a message that belongs to no operation, or ends none.
-func (c *wsConn) send(message string) { c.sendAs(nil, false, message, nil) }
-
-// sendAs writes a message: all of it, or its head where a response goes with it. One of an operation goes out only if that is still
-// wanted when its turn has come. A client that does not take it in time is cut off, and so is one whose connection is broken:
-// then the reading goroutine ends.
-func (c *wsConn) sendAs(op *wsOperation, last bool, head string, resp *graphql.Response) {
-	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool makes nothing else
-	defer func() {
-		if buffer.Cap() <= mostPooled {
-			buffer.Reset()
-			buffers.Put(buffer)
-		}
-	}()
-	buffer.WriteString(head)
-	if resp != nil {
-		writeFrame(buffer, resp)
-		buffer.WriteByte('}')
-	}
-	c.writing.Lock() // one after the other, so that none puts off the deadline of one that is stuck
-	defer c.writing.Unlock()
-	if op != nil && !c.wants(op, last) {
-		return
-	}
-	if err := c.write(buffer.Bytes()); err != nil {
-		c.transport.panics.stalled(err, c.transport.writeTimeout)
-		_ = c.conn.CloseNow()
-	}
-}
-
-// write writes a message in its time. Behind it there is no deadline: the answer to a ping of the WebSocket itself has its own. The
-// caller holds writing.
-func (c *wsConn) write(message []byte) error {
-	if err := c.wire.SetWriteDeadline(time.Now().Add(c.transport.writeTimeout)); err != nil {
-		return err
-	}
-	if err := c.conn.Write(context.Background(), websocket.MessageText, message); err != nil {
-		return err
-	}
-	return c.wire.SetWriteDeadline(time.Time{})
-}
-
 // close closes the connection with a code and a reason, and waits for the client's goodbye, a few seconds at most. Of several
 // calls the first one counts.
 func (c *wsConn) close(why closing) {
+	c.wire.handOver()
 	_ = c.conn.Close(why.code, closeReason(why.reason))
 }
 
