@@ -62,6 +62,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	}
 	log := newLog(cfg, stderr)
 	slog.SetDefault(log) // what libraries log goes the same way
+	trusted, err := trustedDocuments(cfg, log)
+	if err != nil {
+		return err
+	}
 	options, err := storeOptions(cfg, log)
 	if err != nil {
 		return err
@@ -83,6 +87,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Recover:         res.Recover,
 			MaxRequestBytes: cfg.Limits.MaxRequestBytes,
 			MaxQueryTokens:  cfg.Limits.MaxQueryTokens,
+			Trusted:         trusted,
+			Documents:       st,
+			PersistedTTL:    time.Duration(cfg.Documents.PersistedTTL),
 			Playground:      web.Handler(),
 			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
 			Ready:           func(ctx context.Context) error { return within(ctx, st.Ping) },

@@ -18,6 +18,7 @@ import (
 //	P:{b}:l:<owner>       sorted set: thread ids, all with score 0, for their order
 //	P:{b}:o               set: the owners with threads in this bucket
 //	P:{b}:c:<owner>:<id>  channel: what happens to the thread, see event.go
+//	P:q:<hash>            string: a GraphQL document by its SHA-256, see document.go; of no bucket, so that they spread over a cluster
 //
 // A colon or percent sign in an owner is percent-escaped; the id comes last and stands as it is.
 
@@ -58,6 +59,9 @@ func (k keyspace) byID(bucket int, owner string) string    { return k.index(buck
 func (k keyspace) index(bucket int, kind, owner string) string {
 	return k.bucketKey(bucket, kind+":"+ownerEscaper.Replace(owner))
 }
+
+// document is where the document of a hash is.
+func (k keyspace) document(hash string) string { return k.prefix + ":q:" + hash }
 
 // threadKeys are the keys of one thread.
 type threadKeys struct {

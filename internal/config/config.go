@@ -15,6 +15,8 @@ import (
 type Config struct {
 	Redis  Redis
 	Limits Limits
+	// Documents are the trusted and persisted ones.
+	Documents Documents
 	// Warnings are for the log: variables that look mistyped, and those that have no effect.
 	Warnings []string
 

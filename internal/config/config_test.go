@@ -27,6 +27,7 @@ func TestDefaults(t *testing.T) {
 			MaxContextBytes: 256 << 10, MaxMetadataBytes: 64 << 10, MaxPlanBytes: 256 << 10, MaxToolCallsBytes: 1 << 20,
 			MaxRequestBytes: 2 << 20, MaxQueryTokens: 2000,
 		},
+		Documents: Documents{Trusted: "allow", PersistedTTL: Duration(24 * time.Hour)},
 	}, c)
 }
 
@@ -41,7 +42,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"REDIS_MAX_CONNECTIONS=2", "REDIS_CONNECT_TIMEOUT=500ms", "REDIS_TIMEOUT=2.5", "REDIS_KEY_PREFIX=p", "REDIS_TTL_SECONDS=4",
 		"CLEANUP_INTERVAL=1m", "MAX_MESSAGE_BYTES=1025", "MAX_THREAD_MESSAGES=6", "THREAD_OVERFLOW=trim", "MAX_BATCH_MESSAGES=7",
 		"MAX_CONTEXT_BYTES=8", "MAX_METADATA_BYTES=9", "MAX_PLAN_BYTES=10", "MAX_TOOL_CALLS_BYTES=11", "MAX_REQUEST_BYTES=1026",
-		"MAX_QUERY_TOKENS=101",
+		"MAX_QUERY_TOKENS=101", "TRUSTED_DOCUMENTS_FILE=manifest.json", "TRUSTED_DOCUMENTS=only", "PERSISTED_QUERY_TTL=2h",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, Config{
@@ -60,6 +61,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 			MaxMessageBytes: 1025, MaxThreadMessages: 6, ThreadOverflow: "trim", MaxBatchMessages: 7, MaxContextBytes: 8,
 			MaxMetadataBytes: 9, MaxPlanBytes: 10, MaxToolCallsBytes: 11, MaxRequestBytes: 1026, MaxQueryTokens: 101,
 		},
+		Documents: Documents{TrustedFile: "manifest.json", Trusted: "only", PersistedTTL: Duration(2 * time.Hour)},
 	}, c)
 }
 

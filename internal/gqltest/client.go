@@ -24,6 +24,8 @@ type Client struct {
 	// URL is the root of the server, such as http://127.0.0.1:8080.
 	URL  string
 	HTTP *http.Client
+	// Extensions go with every operation; nil is none.
+	Extensions any
 }
 
 // New gives a client with connections of its own.
@@ -82,7 +84,7 @@ func (c *Client) post(ctx context.Context, query string, vars any) (int, []byte,
 }
 
 func (c *Client) request(ctx context.Context, query string, vars any) (*http.Request, error) {
-	payload, err := encode(query, vars)
+	payload, err := c.encode(query, vars)
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +97,12 @@ func (c *Client) request(ctx context.Context, query string, vars any) (*http.Req
 }
 
 // encode gives the JSON of an operation, the same in all protocols.
-func encode(query string, vars any) (json.RawMessage, error) {
+func (c *Client) encode(query string, vars any) (json.RawMessage, error) {
 	return json.Marshal(struct {
-		Query     string `json:"query"`
-		Variables any    `json:"variables,omitempty"`
-	}{query, vars})
+		Query      string `json:"query,omitempty"`
+		Variables  any    `json:"variables,omitempty"`
+		Extensions any    `json:"extensions,omitempty"`
+	}{query, vars, c.Extensions})
 }
 
 // Must sends an operation that must succeed, and decodes its data; into may be nil.

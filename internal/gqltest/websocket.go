@@ -20,7 +20,7 @@ type frame struct {
 // openWS subscribes over a WebSocket of its own in one of the subprotocols. It returns when the operation was sent, which
 // does not mean that the server listens already: the protocols have no word for that.
 func (c *Client) openWS(subprotocol, query string, vars any) (*Stream, error) {
-	payload, err := encode(query, vars)
+	payload, err := c.encode(query, vars)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument
 }
 
 // cache keeps what was used last, within a number of entries and of bytes. The bytes of an entry are taken from its key, a
-// query text, or from its value where that is a text. It can be used by many goroutines.
+// query text, or from its value where that is a text or has a size. It can be used by many goroutines.
 type cache[V any] struct {
 	maxEntries, maxBytes, maxEntry int
 
@@ -78,8 +78,11 @@ func (c *cache[V]) Get(_ context.Context, key string) (value V, ok bool) {
 // Add keeps value under key, in place of one that is there, and drops what was used longest ago until the bounds hold.
 func (c *cache[V]) Add(_ context.Context, key string, value V) {
 	size := len(key)
-	if text, ok := any(value).(string); ok {
-		size += len(text)
+	switch v := any(value).(type) {
+	case string:
+		size += len(v)
+	case interface{ size() int }:
+		size += v.size()
 	}
 	if size > c.maxEntry {
 		return

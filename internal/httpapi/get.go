@@ -14,7 +14,7 @@ func readURL(rawQuery string) (map[string]any, *refusal) {
 		return nil, malformed("Send URL parameters that are percent-encoded and separated by `&`.")
 	}
 	fields := map[string]any{}
-	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+	for _, name := range []string{"query", documentID, "operationName", "variables", "extensions"} {
 		given := values[name]
 		switch {
 		case len(given) == 0 || (len(given) == 1 && given[0] == ""):
@@ -24,7 +24,7 @@ func readURL(rawQuery string) (map[string]any, *refusal) {
 		case !utf8.ValidString(given[0]):
 			return nil, malformed("Give the URL parameter `%s` in UTF-8.", name)
 		}
-		if name == "query" || name == "operationName" {
+		if name != "variables" && name != "extensions" {
 			fields[name] = strings.Clone(given[0]) // a cached document must not hold on to the whole URL
 			continue
 		}

@@ -36,13 +36,13 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	server.SetValidationRulesFn(validationRules)
 	server.SetQueryCache(newDocuments(schema))
 	server.Use(extension.Introspection{})
-	server.Use(persistedQueries{extension.AutomaticPersistedQuery{
-		Cache: newCache[string](maxDocuments, maxDocumentsBytes, maxDocumentBytes),
-	}})
+	persisted := newPersistedQueries(cfg)
+	server.Use(persisted) // the first that looks at parameters: those behind it see the text
 	server.Use(strictVariables{schema})
 	for _, e := range cfg.Extensions {
 		server.Use(e)
 	}
+	server.Use(keepPersisted{persisted}) // the last that looks at operations: it keeps what no other refuses
 	return server
 }
 
@@ -97,18 +97,4 @@ func presentTokenLimit(limit int, next graphql.ErrorPresenterFunc) graphql.Error
 			Extensions: map[string]any{"code": codeLimitExceeded, "limit": limit, "actual": limit + 1},
 		}
 	}
-}
-
-// persistedQueries is gqlgen's extension with a code on those of its errors that have none.
-type persistedQueries struct {
-	extension.AutomaticPersistedQuery
-}
-
-// MutateOperationParameters puts the document of a persisted query into the request.
-func (p persistedQueries) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
-	err := p.AutomaticPersistedQuery.MutateOperationParameters(ctx, params)
-	if err != nil && err.Extensions["code"] == nil {
-		errcode.Set(err, codeBadUserInput)
-	}
-	return err
 }

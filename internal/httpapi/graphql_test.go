@@ -2,8 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -145,24 +143,6 @@ func TestTokenLimit(t *testing.T) {
 	// All other parse errors keep their code, whatever they say.
 	for _, text := range []string{"{", "exceeded token limit of 10", `{ a(b: "`, "{ a(b: 0x) }", "}", "\\u0000"} {
 		assert.Contains(t, s.post(t, `{"query":`+quote(text)+`}`).body, `"code":"GRAPHQL_PARSE_FAILED"`, text)
-	}
-}
-
-func TestPersistedQueries(t *testing.T) {
-	s := newServer(t)
-	const text = "{ agentStateCount }"
-	sum := sha256.Sum256([]byte(text))
-	persisted := fmt.Sprintf(`"extensions":{"persistedQuery":{"version":1,"sha256Hash":"%s"}}`, hex.EncodeToString(sum[:]))
-
-	assert.Contains(t, s.post(t, `{`+persisted+`}`).body, `"code":"PERSISTED_QUERY_NOT_FOUND"`)
-	assert.Equal(t, `{"data":{"agentStateCount":42}}`, s.post(t, `{"query":"`+text+`",`+persisted+`}`).body)
-	assert.Equal(t, `{"data":{"agentStateCount":42}}`, s.post(t, `{`+persisted+`}`).body)
-	extensions := strings.TrimPrefix(persisted, `"extensions":`)
-	assert.Equal(t, `{"data":{"agentStateCount":42}}`, s.get(t, []string{"extensions", extensions}).body)
-
-	for _, bad := range []string{`{"version":1,"sha256Hash":"x"}`, `{"version":2}`, `7`} {
-		got := s.post(t, `{"query":"`+text+`","extensions":{"persistedQuery":`+bad+`}}`)
-		assert.Contains(t, got.body, `"code":"BAD_USER_INPUT"`, bad)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// Config is what the edge needs from the rest. All of it must be given but Extensions.
+// Config is what the edge needs from the rest. All of it must be given but Extensions, Trusted and Documents.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -28,6 +28,11 @@ type Config struct {
 	MaxRequestBytes int64
 	// MaxQueryTokens is the most lexical tokens that a document may have; 0 is no limit.
 	MaxQueryTokens int
+	// Trusted are the trusted documents; nil is none.
+	Trusted *TrustedDocuments
+	// Documents keeps what clients persist for all processes, for PersistedTTL behind its last use; nil keeps it in this one alone.
+	Documents    DocumentStore
+	PersistedTTL time.Duration
 	// Playground serves / and /assets/*.
 	Playground http.Handler
 	// Health gives the body of GET /health, which is marshalled as JSON. It bounds its own time.

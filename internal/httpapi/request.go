@@ -35,8 +35,8 @@ func (q requestReader) read(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 	return params, nil
 }
 
-// toParams takes the parameters of a GraphQL request out of decoded JSON. A null is the same as nothing. Only a persisted
-// query comes without a document.
+// toParams takes the parameters of a GraphQL request out of decoded JSON. A null is the same as nothing. Only a request
+// that names its document comes without one.
 func toParams(fields map[string]any) (*graphql.RawParams, *refusal) {
 	var params graphql.RawParams
 	var ok bool
@@ -52,7 +52,11 @@ func toParams(fields map[string]any) (*graphql.RawParams, *refusal) {
 	if params.Extensions, ok = optional[map[string]any](fields["extensions"]); !ok {
 		return nil, badParameter("extensions", "Give `extensions` as an object or null.")
 	}
-	if params.Query == "" && params.Extensions["persistedQuery"] == nil {
+	var refused *refusal
+	if params.Extensions, refused = takeDocumentID(fields[documentID], params.Query, params.Extensions); refused != nil {
+		return nil, refused
+	}
+	if params.Query == "" && params.Extensions["persistedQuery"] == nil && params.Extensions[documentID] == nil {
 		return nil, badParameter("query", "Give `query` as a GraphQL document.")
 	}
 	return &params, nil
