@@ -78,9 +78,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 		Check: time.Duration(cfg.DeliveryCheckInterval),
 	})
 	res := newResolver(cfg, st, hub, log)
-	streams := httpapi.NewStreams()
+	streams, draining := httpapi.NewStreams(), &drain{}
 	server := &http.Server{
-		Handler: httpapi.New(httpapi.Config{
+		Handler: draining.handler(httpapi.New(httpapi.Config{
 			Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: res}),
 			Extensions:      []graphql.HandlerExtension{res.Extension()},
 			PresentError:    res.Present,
@@ -92,20 +92,23 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			PersistedTTL:    time.Duration(cfg.Documents.PersistedTTL),
 			Playground:      web.Handler(),
 			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
-			Ready:           func(ctx context.Context) error { return within(ctx, st.Ping) },
+			Ready:           draining.ready(func(ctx context.Context) error { return within(ctx, st.Ping) }),
 			Log:             log,
 			Streams:         streams,
 			KeepAlive:       keepAlive,
 			WriteTimeout:    time.Duration(cfg.SlowClientTimeout),
-		}),
+		})),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	serveErr := serve(ctx, server, cfg, log, ready)
 
-	// The stop order: streams are told to go and no new connection is taken, requests that run may finish; then the feed, and
-	// Redis last, when nobody asks it any more.
+	// The stop order: /readyz fails for a while; streams are told to go and no new connection is taken, requests that run may finish;
+	// then the feed, and Redis last, when nobody asks it any more.
+	if serveErr == nil {
+		draining.run(time.Duration(cfg.DrainDelay), log)
+	}
 	log.Info("stopping")
 	streams.Close()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(cfg.ShutdownTimeout))

@@ -69,6 +69,7 @@ func (c Config) rules() []rule {
 		oneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
 		between("SLOW_CLIENT_TIMEOUT", c.SlowClientTimeout, Duration(time.Second), Duration(time.Hour)),
 		between("DELIVERY_CHECK_INTERVAL", c.DeliveryCheckInterval, Duration(time.Second), Duration(time.Hour)),
+		between("DRAIN_DELAY", c.DrainDelay, 0, Duration(5*time.Minute)),
 		between("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0, Duration(time.Hour)),
 		{"REDIS_HOST", "a host or an address alone; the port goes into REDIS_PORT, a URL into REDIS_URL", isHost(r.Host)},
 		between("REDIS_PORT", r.Port, 1, 65535),

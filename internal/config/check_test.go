@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 
 // bounds are the lowest and the highest value of each variable that has a range, and their neighbours outside of it.
 var bounds = []struct{ name, below, low, high, above string }{
+	{"DRAIN_DELAY", "-1ns", "0", "5m", "5m1ns"},
+	{"PERSISTED_QUERY_TTL", "59s", "1m", "720h", "721h"},
 	{"SHUTDOWN_TIMEOUT", "-1ns", "0", "1h", "1h1ns"},
 	{"REDIS_PORT", "0", "1", "65535", "65536"},
 	{"REDIS_DB", "-1", "0", "1048576", "1048577"},
@@ -64,7 +67,7 @@ func TestBoundsAreWhole(t *testing.T) {
 	c, err := Load(nil)
 	require.NoError(t, err)
 	ruled := make(map[string]bool)
-	for _, r := range c.rules() {
+	for _, r := range slices.Concat(c.rules(), c.Documents.rules()) {
 		assert.False(t, ruled[r.name], "%s has two rules", r.name)
 		ruled[r.name] = true
 		text, known := texts[r.name]
@@ -97,6 +100,7 @@ func TestValues(t *testing.T) {
 			[]string{"a", "a:b/c*[d]~!", strings.Repeat("p", 64)},
 			[]string{"{a}", "a{", "a}", "a b", "a\tb", "a\n", "\x7f", "é", strings.Repeat("p", 65)},
 		},
+		{"TRUSTED_DOCUMENTS", []string{"allow", "off"}, []string{"none", "Only"}},
 		{"THREAD_OVERFLOW", []string{"refuse", "trim"}, []string{"drop", "Trim"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

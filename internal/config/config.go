@@ -26,6 +26,7 @@ type Config struct {
 	Environment           string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it"`
 	SlowClientTimeout     Duration `env:"SLOW_CLIENT_TIMEOUT" envDefault:"1m" help:"how long a listener may take nothing of what there is for it; 1s to 1h"`
 	DeliveryCheckInterval Duration `env:"DELIVERY_CHECK_INTERVAL" envDefault:"30s" help:"how often listeners' positions are compared with Redis, in case an announcement was lost; 1s to 1h"`
+	DrainDelay            Duration `env:"DRAIN_DELAY" envDefault:"0" help:"how long to serve on after SIGTERM while /readyz says 503; 5s on Kubernetes; 0 to 5m"`
 	ShutdownTimeout       Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"how long requests may finish after SIGTERM; 0 to 1h"`
 }
 

@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	c, err := Load([]string{
 		"LISTEN_ADDR=:0", "LOG_LEVEL=warn", "LOG_FORMAT=json", "ENVIRONMENT=production", "SHUTDOWN_TIMEOUT=0",
-		"SLOW_CLIENT_TIMEOUT=2m", "DELIVERY_CHECK_INTERVAL=3s", "REDIS_WAIT_REPLICAS=2", "REDIS_WAIT_TIMEOUT=3s",
+		"DRAIN_DELAY=5s", "SLOW_CLIENT_TIMEOUT=2m", "DELIVERY_CHECK_INTERVAL=3s", "REDIS_WAIT_REPLICAS=2", "REDIS_WAIT_TIMEOUT=3s",
 		"REDIS_ADDRS=a:1, b:2", "REDIS_USERNAME=u", "REDIS_PASSWORD=p", "REDIS_DB=3", "REDIS_PORT=1",
 		"REDIS_SENTINEL_MASTER=m", "REDIS_SENTINEL_USERNAME=su", "REDIS_SENTINEL_PASSWORD=sp",
 		"REDIS_TLS_ENABLED=true", "REDIS_TLS_CA_FILE=ca", "REDIS_TLS_CERT_FILE=cert", "REDIS_TLS_KEY_FILE=key",
@@ -46,7 +46,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, Config{
-		ListenAddr: ":0", LogLevel: "warn", LogFormat: "json", Environment: "production",
+		ListenAddr: ":0", LogLevel: "warn", LogFormat: "json", Environment: "production", DrainDelay: Duration(5 * time.Second),
 		SlowClientTimeout: Duration(2 * time.Minute), DeliveryCheckInterval: Duration(3 * time.Second),
 		Redis: Redis{
 			Port: 1, Addrs: []string{"a:1", "b:2"}, Username: "u", Password: "p", DB: 3,
