@@ -244,6 +244,7 @@ func TestInternalErrorsTellNothing(t *testing.T) {
 		logged := s.log.entries(t, "errorId", id)
 		require.Len(t, logged, 1, name)
 		assert.Equal(t, "ERROR", logged[0]["level"])
+		assert.Contains(t, []any{"query {agentState}", "mutation {addMessage}"}, logged[0]["operation"], name)
 		assert.Contains(t, logged[0]["error"], c.cause, name)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"agentstate/internal/operation"
 	"agentstate/internal/scalar"
 	"agentstate/store"
 )
@@ -152,11 +153,11 @@ func (r *Resolver) Present(ctx context.Context, err error) *gqlerror.Error {
 // internal logs an error and gives a client only the id under which it is logged.
 func (r *Resolver) internal(ctx context.Context, err error) *Error {
 	id := uuid.NewString()
-	operation := ""
+	label := ""
 	if graphql.HasOperationContext(ctx) {
-		operation = graphql.GetOperationContext(ctx).OperationName
+		label = operation.Label(graphql.GetOperationContext(ctx).Operation)
 	}
-	attrs := []any{"errorId", id, "operation", operation, "path", graphql.GetPath(ctx).String(), "error", err}
+	attrs := []any{"errorId", id, "operation", label, "path", graphql.GetPath(ctx).String(), "error", err}
 	if panicked, ok := errors.AsType[*panicError](err); ok {
 		attrs = append(attrs, "stack", panicked.stack)
 	}
@@ -175,8 +176,9 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.cause) }
 
-// Recover turns a panic in a resolver into an error, which Present logs with the stack.
+// Recover counts a panic in a resolver and turns it into an error, which Present logs with the stack.
 func (r *Resolver) Recover(_ context.Context, cause any) error {
+	r.Panics.Add(1)
 	return &panicError{cause: cause, stack: string(debug.Stack())}
 }
 

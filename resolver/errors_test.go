@@ -28,6 +28,7 @@ func TestAPanicIsLoggedWithItsStack(t *testing.T) {
 	assert.Equal(t, shown.Extensions["errorId"], entry["errorId"])
 	assert.Equal(t, "panic: a secret", entry["error"])
 	assert.Contains(t, entry["stack"], "resolver.panicking")
+	assert.Equal(t, int64(1), r.Panics.Load())
 }
 
 func panicking() { panic("a secret") }

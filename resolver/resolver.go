@@ -6,6 +6,7 @@ package resolver
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"agentstate/internal/feed"
@@ -18,7 +19,7 @@ type Limits struct {
 	BatchMessages                             int
 }
 
-// Resolver is the root of the resolvers. All its fields are set once, before use.
+// Resolver is the root of the resolvers. All its fields but Panics are set once, before use.
 type Resolver struct {
 	Store  *store.Store
 	Feed   *feed.Hub
@@ -28,6 +29,8 @@ type Resolver struct {
 	// Now is the clock; NewID makes the ids that a client leaves out.
 	Now   func() time.Time
 	NewID func() string
+	// Panics counts the panics that were caught, here and by whoever is told to count along.
+	Panics atomic.Int64
 }
 
 // threads are the caller's. There is no authentication yet, so everybody is the empty owner.

@@ -36,7 +36,7 @@ func (executor) DispatchError(context.Context, gqlerror.List) *graphql.Response 
 func serveStream(t *testing.T, stream eventStream, exec executor) (*httptest.Server, <-chan struct{}) {
 	t.Helper()
 	stream.requests.maxBytes = 1 << 20
-	stream.panics = panicLog{slog.New(slog.DiscardHandler)}
+	stream.panics = panicLog{log: slog.New(slog.DiscardHandler)}
 	ended := make(chan struct{}, 10)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream.Do(w, r, exec)
@@ -96,7 +96,7 @@ func TestSlowStreamOutlivesTheWriteDeadline(t *testing.T) {
 
 func TestNothingIsWrittenAfterClose(t *testing.T) {
 	w := httptest.NewRecorder()
-	s := newEventWriter(w, panicLog{slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, func() {})
+	s := newEventWriter(w, panicLog{log: slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, func() {})
 	s.start()
 	s.close()
 	s.comment() // a timer that had fired already
@@ -121,7 +121,7 @@ func TestBrokenConnectionCancelsTheOperation(t *testing.T) {
 	w := &brokenWriter{ResponseWriter: httptest.NewRecorder()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newEventWriter(w, panicLog{slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, cancel)
+	s := newEventWriter(w, panicLog{log: slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, cancel)
 	s.start()
 	defer s.close()
 	require.Error(t, ctx.Err())

@@ -35,6 +35,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	server.SetDisableSuggestion(false)
 	server.SetValidationRulesFn(validationRules)
 	server.SetQueryCache(newDocuments(schema))
+	server.Use(noting{})
 	server.Use(extension.Introspection{})
 	persisted := newPersistedQueries(cfg)
 	server.Use(persisted) // the first that looks at parameters: those behind it see the text

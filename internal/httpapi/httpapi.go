@@ -7,13 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-chi/chi/v5"
 )
 
-// Config is what the edge needs from the rest. All of it must be given but Extensions, Trusted and Documents.
+// Config is what the edge needs from the rest. All of it must be given but Extensions, Trusted, Documents and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -40,6 +41,8 @@ type Config struct {
 	// Ready tells by nil that requests can be served. It bounds its own time.
 	Ready func(ctx context.Context) error
 	Log   *slog.Logger
+	// Panics counts the panics that are caught outside resolvers; nil counts none.
+	Panics *atomic.Int64
 	// Streams ends WebSockets and event streams when the server stops.
 	Streams *Streams
 	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
@@ -51,7 +54,7 @@ type Config struct {
 // New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, and with
 // Config.Streams where it would not end by itself.
 func New(cfg Config) http.Handler {
-	panics := panicLog{cfg.Log}
+	panics := panicLog{cfg.Log, cfg.Panics}
 	api := newGraphQL(cfg, panics)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
 

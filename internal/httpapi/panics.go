@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -15,20 +16,24 @@ import (
 
 // panicLog turns panics outside resolvers into log entries and answers, and logs why a client was cut off.
 type panicLog struct {
-	log *slog.Logger
+	log   *slog.Logger
+	count *atomic.Int64 // nil where nobody wants to know
 }
 
-// caught logs the recovered value v with its stack under a new id, and gives the answer, which tells nothing but the id. It
+// caught counts a panic, logs the recovered value v with its stack and the operation that the context of r knows under a new id, and gives the answer, which tells nothing but the id. It
 // must be called by the deferred function itself, while the stack of the panic is still there. http.ErrAbortHandler, by
 // which a handler breaks its connection, goes on its way.
 func (p panicLog) caught(r *http.Request, v any) refusal {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
+	if p.count != nil {
+		p.count.Add(1)
+	}
 	id := rand.Text()
 	// Without the URL's query, which may hold what a client wrote.
 	p.log.LogAttrs(r.Context(), slog.LevelError, "panic while serving a request",
-		slog.String("errorId", id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("errorId", id), slog.String("operation", labelIn(r.Context())), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
 	return refusal{
 		status: http.StatusInternalServerError, code: codeInternal,
@@ -65,6 +70,7 @@ type guarded struct {
 }
 
 func (g guarded) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	r = r.WithContext(noted(r.Context()))
 	defer func() {
 		if v := recover(); v != nil {
 			g.panics.caught(r, v).write(w, mediaJSON)

@@ -22,6 +22,8 @@ type wsOperation struct {
 	cancel context.CancelFunc
 	// lasting says that it is a subscription; the connection's mutex guards it.
 	lasting bool
+	// definition is what the document says that it is, when it was read.
+	definition *ast.OperationDefinition
 	// over says that nothing more is sent for it; the connection's writing guards it.
 	over bool
 
@@ -188,7 +190,8 @@ func (c *wsConn) execute(op *wsOperation, payload map[string]any) {
 		c.fail(op, c.exec.DispatchError(graphql.WithOperationContext(ctx, opCtx), errs).Errors)
 		return
 	}
-	if opCtx.Operation.Operation == ast.Subscription {
+	op.definition = opCtx.Operation
+	if op.definition.Operation == ast.Subscription {
 		c.last(op)
 	}
 	responses, ctx := c.exec.DispatchOperation(ctx, opCtx)
@@ -263,7 +266,9 @@ func (c *wsConn) rescue(op *wsOperation) {
 	if v == nil {
 		return
 	}
-	c.fail(op, c.transport.panics.caught(c.request, v).response().Errors)
+	ctx := noted(op.ctx)
+	noteIn(ctx, op.definition)
+	c.fail(op, c.transport.panics.caught(c.request.WithContext(ctx), v).response().Errors)
 	if op.responses != nil { // it must be told that nobody will ask any more, whatever it makes of that
 		defer func() { _ = recover() }()
 		op.leave()
