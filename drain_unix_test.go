@@ -126,7 +126,8 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, total.Load(), int64(before))
-	assert.Equal(t, int(total.Load()), len(stored), "no request was cut off between its write and its answer")
+	written := int64(len(stored))
+	assert.Equal(t, total.Load(), written, "no request was cut off between its write and its answer")
 	for _, messages := range acknowledged {
 		for _, m := range messages {
 			require.Equal(t, m.Seq, stored[m.MessageID], "%s was acknowledged as number %d", m.MessageID, m.Seq)
