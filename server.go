@@ -21,6 +21,7 @@ import (
 	"agentstate/internal/config"
 	"agentstate/internal/feed"
 	"agentstate/internal/httpapi"
+	"agentstate/internal/metrics"
 	"agentstate/store"
 	"agentstate/web"
 )
@@ -91,13 +92,16 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Documents:       st,
 			PersistedTTL:    time.Duration(cfg.Documents.PersistedTTL),
 			Playground:      web.Handler(),
-			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
-			Ready:           draining.ready(func(ctx context.Context) error { return within(ctx, st.Ping) }),
-			Log:             log,
-			Panics:          &res.Panics,
-			Streams:         streams,
-			KeepAlive:       keepAlive,
-			WriteTimeout:    time.Duration(cfg.SlowClientTimeout),
+			Metrics: metrics.Handler(metrics.Sources{
+				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
+			}),
+			Health:       func(ctx context.Context) any { return within(ctx, res.HealthReport) },
+			Ready:        draining.ready(func(ctx context.Context) error { return within(ctx, st.Ping) }),
+			Log:          log,
+			Panics:       &res.Panics,
+			Streams:      streams,
+			KeepAlive:    keepAlive,
+			WriteTimeout: time.Duration(cfg.SlowClientTimeout),
 		})),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

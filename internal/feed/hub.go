@@ -153,6 +153,13 @@ func (h *Hub) Listeners() int {
 	return n
 }
 
+// Threads counts the threads that somebody listens to, or did until just now.
+func (h *Hub) Threads() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.topics)
+}
+
 // join adds a listener to the topic of a thread, and makes the topic where there is none.
 func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	channel := threads.Channel(threadID)

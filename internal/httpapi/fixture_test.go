@@ -66,9 +66,10 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		Playground: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "playground "+r.URL.Path)
 		}),
-		Health: func(context.Context) any { return map[string]string{"status": "ok"} },
-		Ready:  func(context.Context) error { return nil },
-		Log:    slog.New(slog.NewJSONHandler(s.log, nil)),
+		Metrics: http.NotFoundHandler(),
+		Health:  func(context.Context) any { return map[string]string{"status": "ok"} },
+		Ready:   func(context.Context) error { return nil },
+		Log:     slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -36,6 +36,8 @@ type Config struct {
 	PersistedTTL time.Duration
 	// Playground serves / and /assets/*.
 	Playground http.Handler
+	// Metrics serves /metrics.
+	Metrics http.Handler
 	// Health gives the body of GET /health, which is marshalled as JSON. It bounds its own time.
 	Health func(ctx context.Context) any
 	// Ready tells by nil that requests can be served. It bounds its own time.
@@ -66,6 +68,7 @@ func New(cfg Config) http.Handler {
 	r.Method(http.MethodGet, "/graphql", api)
 	getAndHead(r, "/", cfg.Playground)
 	getAndHead(r, "/assets/*", cfg.Playground)
+	getAndHead(r, "/metrics", cfg.Metrics)
 	getAndHead(r, "/health", http.HandlerFunc(health.report))
 	getAndHead(r, "/livez", http.HandlerFunc(health.live))
 	getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))

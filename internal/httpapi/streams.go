@@ -52,6 +52,13 @@ func (s *Streams) Wait(ctx context.Context) error {
 	}
 }
 
+// Open counts the streams that are open.
+func (s *Streams) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 // leaver is a stream that has something to do when the server stops, and ends then.
 type leaver interface{ leave() }
 
