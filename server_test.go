@@ -39,7 +39,11 @@ func start(tb testing.TB, environ ...string) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{log: &logBuffer{}}
 	ready, done := make(chan string, 1), make(chan error, 1)
-	environ = append([]string{"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json", "ENVIRONMENT=test"}, environ...)
+	environ = append([]string{
+		"LISTEN_ADDR=127.0.0.1:0", "LOG_FORMAT=json", "ENVIRONMENT=test",
+		// Tests ask for much at once; the limits of that have tests of their own.
+		"MAX_QUERY_ROOT_FIELDS=1000", "MAX_QUERY_ALIASES=1000", "MAX_QUERY_COMPLEXITY=1000000",
+	}, environ...)
 	go func() { // ends with stop
 		done <- run(ctx, nil, environ, s.log, s.log, func(a net.Addr) { ready <- a.String() })
 	}()

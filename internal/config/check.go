@@ -63,7 +63,7 @@ func shown(name, value string) string {
 func (c Config) rules() []rule {
 	const most = 16 << 20
 	r, l := c.Redis, c.Limits
-	return []rule{
+	return append([]rule{
 		{"LISTEN_ADDR", "host:port", isAddr(c.ListenAddr, 0)},
 		oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error"),
 		oneOf("LOG_FORMAT", c.LogFormat, "text", "json"),
@@ -96,7 +96,7 @@ func (c Config) rules() []rule {
 		between("MAX_TOOL_CALLS_BYTES", l.MaxToolCallsBytes, 1, most),
 		between("MAX_REQUEST_BYTES", l.MaxRequestBytes, 1024, 64<<20),
 		between("MAX_QUERY_TOKENS", l.MaxQueryTokens, 100, 100_000),
-	}
+	}, c.Edge.rules()...)
 }
 
 // isHost tells whether a port can be joined to it: redis:6379, http://redis, [::1], the path of a socket, a list and what ends in

@@ -34,6 +34,23 @@ var bounds = []struct{ name, below, low, high, above string }{
 	{"MAX_TOOL_CALLS_BYTES", "0", "1", "16777216", "16777217"},
 	{"MAX_REQUEST_BYTES", "1023", "1024", "67108864", "67108865"},
 	{"MAX_QUERY_TOKENS", "99", "100", "100000", "100001"},
+	{"MAX_QUERY_DEPTH", "1", "2", "1000", "1001"},
+	{"MAX_QUERY_ALIASES", "0", "1", "100000", "100001"},
+	{"MAX_QUERY_ROOT_FIELDS", "0", "1", "100000", "100001"},
+	{"MAX_QUERY_DIRECTIVES", "0", "1", "100000", "100001"},
+	{"MAX_QUERY_FIELDS", "0", "1", "100000", "100001"},
+	{"MAX_QUERY_REPEATS", "0", "1", "100000", "100001"},
+	{"MAX_QUERY_OPERATIONS", "0", "1", "10000", "10001"},
+	{"MAX_QUERY_NAME_BYTES", "29", "30", "100000", "100001"},
+	{"MAX_QUERY_COMPLEXITY", "99", "100", "10000000", "10000001"},
+	{"MAX_REQUESTS_PER_SECOND", "-1", "0", "1000000", "1000001"},
+	{"MAX_REQUEST_BURST", "-1", "0", "10000000", "10000001"},
+	{"MAX_CONNECTIONS", "-1", "0", "10000000", "10000001"},
+	{"MAX_CONNECTIONS_PER_CALLER", "-1", "0", "10000000", "10000001"},
+	{"MAX_CONNECTION_OPERATIONS", "0", "1", "100000", "100001"},
+	{"MAX_CONNECTION_BYTES_PER_SECOND", "-1", "0", "1073741824", "1073741825"},
+	{"OPERATION_TIMEOUT", "99ms", "100ms", "1h", "3601"},
+	{"REQUEST_BODY_TIMEOUT", "99ms", "0.1", "1h", "61m"},
 }
 
 func TestBounds(t *testing.T) {
@@ -101,6 +118,11 @@ func TestValues(t *testing.T) {
 			[]string{"{a}", "a{", "a}", "a b", "a\tb", "a\n", "\x7f", "é", strings.Repeat("p", 65)},
 		},
 		{"TRUSTED_DOCUMENTS", []string{"allow", "off"}, []string{"none", "Only"}},
+		{
+			"TRUSTED_PROXIES",
+			[]string{"10.0.0.1", "10.0.0.0/8,fd00::/8", "::1, 127.0.0.1", "::ffff:10.0.0.1"},
+			[]string{"proxy", "10.0.0.0/33", "10.0.0.1:80", ",", "10.0.0.1;10.0.0.2", "*"},
+		},
 		{"THREAD_OVERFLOW", []string{"refuse", "trim"}, []string{"drop", "Trim"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,6 +28,11 @@ func TestDefaults(t *testing.T) {
 			MaxRequestBytes: 2 << 20, MaxQueryTokens: 2000,
 		},
 		Documents: Documents{Trusted: "allow", PersistedTTL: Duration(24 * time.Hour)},
+		Edge: Edge{
+			MaxDepth: 20, MaxAliases: 50, MaxRootFields: 20, MaxDirectives: 50, MaxFields: 500, MaxRepeats: 100, MaxOperations: 20,
+			MaxNameBytes: 60, MaxComplexity: 10_000, MaxStreams: 20_000, MaxCallerStreams: 5000, MaxConnectionOperations: 1000,
+			MaxConnectionBytesSecond: 8 << 20, OperationTimeout: Duration(30 * time.Second), RequestBodyTimeout: Duration(30 * time.Second),
+		},
 	}, c)
 }
 
@@ -43,6 +48,11 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"CLEANUP_INTERVAL=1m", "MAX_MESSAGE_BYTES=1025", "MAX_THREAD_MESSAGES=6", "THREAD_OVERFLOW=trim", "MAX_BATCH_MESSAGES=7",
 		"MAX_CONTEXT_BYTES=8", "MAX_METADATA_BYTES=9", "MAX_PLAN_BYTES=10", "MAX_TOOL_CALLS_BYTES=11", "MAX_REQUEST_BYTES=1026",
 		"MAX_QUERY_TOKENS=101", "TRUSTED_DOCUMENTS_FILE=manifest.json", "TRUSTED_DOCUMENTS=only", "PERSISTED_QUERY_TTL=2h",
+		"MAX_QUERY_DEPTH=2", "MAX_QUERY_ALIASES=3", "MAX_QUERY_ROOT_FIELDS=4", "MAX_QUERY_DIRECTIVES=5", "MAX_QUERY_FIELDS=6",
+		"MAX_QUERY_REPEATS=7", "MAX_QUERY_OPERATIONS=8", "MAX_QUERY_NAME_BYTES=39", "MAX_QUERY_COMPLEXITY=109",
+		"MAX_REQUESTS_PER_SECOND=10", "MAX_REQUEST_BURST=11", "MAX_CONNECTIONS=12", "MAX_CONNECTIONS_PER_CALLER=13",
+		"MAX_CONNECTION_OPERATIONS=14", "MAX_CONNECTION_BYTES_PER_SECOND=1500", "OPERATION_TIMEOUT=16", "REQUEST_BODY_TIMEOUT=17",
+		"TRUSTED_PROXIES=10.0.0.0/8, ::1",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, Config{
@@ -62,6 +72,12 @@ func TestEveryVariableIsRead(t *testing.T) {
 			MaxMetadataBytes: 9, MaxPlanBytes: 10, MaxToolCallsBytes: 11, MaxRequestBytes: 1026, MaxQueryTokens: 101,
 		},
 		Documents: Documents{TrustedFile: "manifest.json", Trusted: "only", PersistedTTL: Duration(2 * time.Hour)},
+		Edge: Edge{
+			MaxDepth: 2, MaxAliases: 3, MaxRootFields: 4, MaxDirectives: 5, MaxFields: 6, MaxRepeats: 7, MaxOperations: 8,
+			MaxNameBytes: 39, MaxComplexity: 109, RequestRate: 10, RequestBurst: 11, MaxStreams: 12, MaxCallerStreams: 13,
+			MaxConnectionOperations: 14, MaxConnectionBytesSecond: 1500, OperationTimeout: Duration(16 * time.Second),
+			RequestBodyTimeout: Duration(17 * time.Second), TrustedProxies: []string{"10.0.0.0/8", " ::1"},
+		},
 	}, c)
 }
 

@@ -18,11 +18,12 @@ import (
 func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
-	requests := requestReader{maxBytes: cfg.MaxRequestBytes}
-	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout}
+	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
+	doors := newDoors(cfg)
+	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
-		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout,
+		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors,
 	}
 
 	server := handler.New(cfg.Schema)
@@ -34,17 +35,21 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	server.SetParserTokenLimit(cfg.MaxQueryTokens)
 	server.SetDisableSuggestion(false)
 	server.SetValidationRulesFn(validationRules)
-	server.SetQueryCache(newDocuments(schema))
+	known := newDocuments(schema)
+	server.SetQueryCache(known)
 	server.Use(noting{})
 	server.Use(extension.Introspection{})
 	persisted := newPersistedQueries(cfg)
 	server.Use(persisted) // the first that looks at parameters: those behind it see the text
+	server.Use(documentLimits{cfg.Limits.Document, cfg.MaxQueryTokens, known.cache})
 	server.Use(strictVariables{schema})
+	server.Use(newComplexity(schema, cfg.Limits.Complexity))
+	server.Use(deadlines{cfg.Limits.OperationTimeout})
 	for _, e := range cfg.Extensions {
 		server.Use(e)
 	}
 	server.Use(keepPersisted{persisted}) // the last that looks at operations: it keeps what no other refuses
-	return server
+	return doors.rates.middleware(doors.caller, server)
 }
 
 // hiddenDirectives are gqlgen's own: those by which a schema steers it, and @defer, whose answers it gives in a form of 2022 that
@@ -68,12 +73,16 @@ func hideDirectives(schema *ast.Schema) {
 	}
 }
 
+// mostErrors is how many errors of validation are told: there can be one for each word of a document.
+const mostErrors = 20
+
 // createOperation parses and validates a request. Unlike gqlgen it says how to choose the operation where that is what is
 // missing.
 func createOperation(
 	ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams,
 ) (*graphql.OperationContext, gqlerror.List) {
 	opCtx, errs := exec.CreateOperationContext(ctx, params)
+	errs = errs[:min(len(errs), mostErrors)]
 	if errs != nil && opCtx.Doc != nil && opCtx.Operation == nil {
 		err := gqlerror.Errorf("Give an `operationName` of the document: it has no operation %q.", clip(params.OperationName))
 		if params.OperationName == "" {

@@ -49,6 +49,8 @@ type Config struct {
 	Streams *Streams
 	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
 	KeepAlive time.Duration
+	// Limits bounds what one caller may ask for. Its zero value is no limit but on the operations of a connection.
+	Limits Limits
 	// WriteTimeout is how long a client may take to receive one message or event before it is cut off.
 	WriteTimeout time.Duration
 }
@@ -62,6 +64,7 @@ func New(cfg Config) http.Handler {
 
 	r := chi.NewRouter()
 	r.Use(panics.middleware)
+	r.Use(timedBodies(cfg.Limits.BodyTimeout))
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Method(http.MethodPost, "/graphql", sameOrigin(api))

@@ -15,7 +15,7 @@ func (q requestReader) readBody(w http.ResponseWriter, r *http.Request) (map[str
 		return nil, refused
 	}
 	if r.ContentLength > q.maxBytes {
-		return nil, q.tooLarge(r.ContentLength)
+		return nil, q.tooLarge(r.ContentLength).lingering(w, r)
 	}
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
@@ -23,9 +23,9 @@ func (q requestReader) readBody(w http.ResponseWriter, r *http.Request) (map[str
 	}
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, q.maxBytes)); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, q.tooLarge(q.maxBytes + 1) // the rest is not read
+			return nil, q.tooLarge(q.maxBytes+1).lingering(w, r) // the rest is read and forgotten
 		}
-		return nil, malformed("Send the whole request body: it broke off.")
+		return nil, q.broken(err)
 	}
 	return decodeObjectOf("a request body", body.Bytes())
 }

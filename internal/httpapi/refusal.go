@@ -30,6 +30,7 @@ type refusal struct {
 	message    string         // one sentence that says what to do
 	extensions map[string]any // next to the code; may be nil
 	header     http.Header    // may be nil
+	after      func()         // what follows when the answer is written; may be nil
 }
 
 // response gives the refusal as a GraphQL answer.
@@ -49,6 +50,9 @@ func (f refusal) write(w http.ResponseWriter, media string) {
 		panic(fmt.Errorf("a refusal holds only strings and numbers: %w", err))
 	}
 	writeBody(w, f.status, media, body)
+	if f.after != nil {
+		f.after()
+	}
 }
 
 func malformed(format string, args ...any) *refusal {

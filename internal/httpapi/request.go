@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -9,7 +10,8 @@ import (
 
 // requestReader reads GraphQL requests off HTTP requests.
 type requestReader struct {
-	maxBytes int64 // the most that a body may have
+	maxBytes int64         // the most that a body may have
+	timeout  time.Duration // how long it may take to come; 0 is no limit
 }
 
 // read gives the GraphQL request that r carries, in its body or in its URL, or the refusal of what is none. The names of

@@ -21,6 +21,7 @@ type eventStream struct {
 	panics       panicLog
 	keepAlive    time.Duration
 	writeTimeout time.Duration
+	doors        doors
 }
 
 var _ graphql.Transport = eventStream{}
@@ -53,6 +54,12 @@ func (t eventStream) Do(w http.ResponseWriter, r *http.Request, exec graphql.Gra
 func (t eventStream) serve(
 	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, opCtx *graphql.OperationContext, errs gqlerror.List,
 ) {
+	_, release, refused := t.doors.enter(r)
+	if refused != nil {
+		refused.write(w, mediaJSON)
+		return
+	}
+	defer release()
 	ctx, leave := t.streams.join(graphql.WithOperationContext(r.Context(), opCtx))
 	defer leave()
 	ctx, cancel := context.WithCancel(ctx)

@@ -29,8 +29,10 @@ func (strictVariables) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext refuses an operation whose variables are not of their types. It changes nothing.
 func (s strictVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	for _, def := range op.Operation.VariableDefinitions {
-		path := ast.Path{ast.PathName(variablePath), ast.PathName(def.Variable)}
-		if err := s.check(path, def.Type, op.Variables[def.Variable]); err != nil {
+		if bad := s.check(def.Type, op.Variables[def.Variable]); bad != nil {
+			path := bad.within(ast.PathName(def.Variable)).within(ast.PathName(variablePath)).path
+			slices.Reverse(path)
+			err := gqlerror.ErrorPathf(path, "%s", bad.message)
 			errcode.Set(err, errcode.ValidationFailed)
 			return err
 		}
@@ -127,20 +129,35 @@ func useInValue(at ast.Path, value *ast.Value, variable string) ast.Path {
 	return nil
 }
 
+// badValue is what is wrong with a part of a variable. Its path leads from the part outwards: it is made on the way back, so that the
+// parts of a long list that are right need none.
+type badValue struct {
+	path    ast.Path
+	message string
+}
+
+func bad(format string, name string, v any) *badValue {
+	return &badValue{message: fmt.Sprintf(format, name, shown(v))}
+}
+
+func (b *badValue) within(element ast.PathElement) *badValue {
+	b.path = append(b.path, element)
+	return b
+}
+
 // check checks a value of a variable, or a part of one. That nothing is missing or too much gqlparser has checked.
-func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Error {
+func (s strictVariables) check(t *ast.Type, v any) *badValue {
 	if v == nil {
 		return nil
 	}
 	if t.Elem != nil {
 		list := reflect.ValueOf(v) // gqlparser makes lists of one of any type
 		if list.Kind() != reflect.Slice {
-			return s.check(path, t.Elem, v) // one value stands for a list of one
+			return s.check(t.Elem, v) // one value stands for a list of one
 		}
 		for i := range list.Len() {
-			at := slices.Concat(path, ast.Path{ast.PathIndex(i)})
-			if err := s.check(at, t.Elem, list.Index(i).Interface()); err != nil {
-				return err
+			if bad := s.check(t.Elem, list.Index(i).Interface()); bad != nil {
+				return bad.within(ast.PathIndex(i))
 			}
 		}
 		return nil
@@ -149,18 +166,18 @@ func (s strictVariables) check(path ast.Path, t *ast.Type, v any) *gqlerror.Erro
 	switch def.Kind {
 	case ast.Enum:
 		if name, ok := v.(string); !ok || def.EnumValues.ForName(name) == nil {
-			return gqlerror.ErrorPathf(path, "give it one of the values of %s, not %s", def.Name, shown(v))
+			return bad("give it one of the values of %s, not %s", def.Name, v)
 		}
 	case ast.InputObject:
 		fields, _ := v.(map[string]any)
 		for _, field := range def.Fields {
-			if err := s.check(slices.Concat(path, ast.Path{ast.PathName(field.Name)}), field.Type, fields[field.Name]); err != nil {
-				return err
+			if bad := s.check(field.Type, fields[field.Name]); bad != nil {
+				return bad.within(ast.PathName(field.Name))
 			}
 		}
 	default:
 		if !isScalar(def.Name, v) {
-			return gqlerror.ErrorPathf(path, "give it a value of type %s, not %s", def.Name, shown(v))
+			return bad("give it a value of type %s, not %s", def.Name, v)
 		}
 	}
 	return nil

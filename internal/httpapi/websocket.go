@@ -24,6 +24,7 @@ type webSocket struct {
 	// the client may take to receive a message.
 	maxBytes                             int64
 	keepAlive, writeTimeout, initTimeout time.Duration
+	doors                                doors
 	couriers                             couriers
 
 	describe sync.Once
@@ -45,12 +46,18 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
+	caller, release, refused := t.doors.enter(r)
+	if refused != nil {
+		refused.write(w, mediaJSON)
+		return
+	}
 	hijacker := &slimHijacker{ResponseWriter: w, wire: &wire{patience: t.writeTimeout}}
 	conn, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{newer.name, older.name}, // the first that the client offers too is taken
 		InsecureSkipVerify: true,                             // the origin was checked
 	})
 	if err != nil {
+		release()
 		return // Accept has answered
 	}
 	conn.SetReadLimit(t.maxBytes)
@@ -61,7 +68,7 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	// Nothing of the request's context: that ends with Do, and what it holds is used again by others.
 	c := &wsConn{
 		transport: t, conn: conn, wire: hijacker.wire, words: words, exec: exec, operations: make(map[string]*wsOperation),
-		request: t.described(r),
+		caller: caller, release: release, request: t.described(r),
 	}
 	c.wire.start, c.wire.broken = c.spawn, c.giveUp
 	acceptable := conn.Subprotocol() != "" || r.Header.Get("Sec-Websocket-Protocol") == ""

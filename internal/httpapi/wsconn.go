@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,9 +16,6 @@ import (
 	"github.com/coder/websocket"
 )
 
-// maxOperations is how many operations may run on one connection at once.
-const maxOperations = 1000
-
 // wsConn is one connection. Its goroutine reads. An operation has one of its own while it is executed; a subscription that waits has
 // none, and what comes for it couriers send.
 type wsConn struct {
@@ -27,7 +25,12 @@ type wsConn struct {
 	writing   sync.Mutex // is never held while somebody waits
 	words     *dialect
 	exec      graphql.GraphExecutor
+	caller    string        // whose requests its operations are
+	release   func()        // makes its place free
 	request   *http.Request // what the log tells of the handshake
+	// pace bounds what is read, once that is more than a listener sends: bytes has been read.
+	pace  pace
+	bytes int
 
 	// timer is for the connection_init, and then for pings. unanswered counts those that went out since the client was last heard of.
 	timer      *time.Timer
@@ -76,6 +79,7 @@ func (c *wsConn) attend() {
 		return
 	}
 	defer c.transport.streams.left(c)
+	defer c.release()
 	c.end()
 	if why, ok := errors.AsType[closing](err); ok {
 		c.close(why)
@@ -183,6 +187,9 @@ func (c *wsConn) readAll() (err error) {
 			return err
 		}
 		c.unanswered.Store(0)
+		if err := c.keepPace(len(data)); err != nil {
+			return err
+		}
 		message, refused := decodeObjectOf("messages", data)
 		if refused != nil {
 			return closing{closeInvalidMessage, refused.message}
@@ -192,6 +199,26 @@ func (c *wsConn) readAll() (err error) {
 		}
 	}
 	return nil
+}
+
+// unpaced is how many bytes a connection may send before it has a pace: a listener never comes so far, and saves it.
+const unpaced = 64 << 10
+
+// keepPace waits as long as a message of so many bytes must, or until the server stops.
+func (c *wsConn) keepPace(bytes int) error {
+	if c.bytes < unpaced {
+		if c.bytes += bytes + messageOverhead; c.bytes >= unpaced {
+			c.pace = c.transport.doors.newPace(c.transport.maxBytes)
+		}
+		return nil
+	}
+	delay := c.pace.delay(bytes)
+	if delay <= 0 {
+		return nil
+	}
+	c.unanswered.Store(math.MinInt32 / 2) // a client that has to wait is not silent
+	defer c.unanswered.Store(0)
+	return pause(c.transport.streams.stopping, delay)
 }
 
 // errBroken is of a connection that the server has broken.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -141,7 +142,11 @@ func (c *wsConn) subscribe(message map[string]any) error {
 	if other != nil {
 		c.halt(other) // the older subprotocol replaces it
 	}
-	if n >= maxOperations {
+	if refused := c.transport.doors.rates.take(c.caller, time.Now()); refused != nil {
+		c.send(errorMessage(id, refused.response().Errors))
+		return nil
+	}
+	if maxOperations := c.transport.doors.maxOperations; n >= maxOperations {
 		c.send(errorMessage(id, refusal{
 			code: codeLimitExceeded, message: fmt.Sprintf("Run at most %d operations on one connection at once.", maxOperations),
 			extensions: map[string]any{"limit": maxOperations, "actual": n + 1},

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits bounds what one caller may ask for. 0 is no limit, unless it is said.
+type Limits struct {
+	// Caller names who sends a request, for the limits of each caller: the address, where it is nil. It is asked ahead of all work for
+	// a request, and for a WebSocket at its handshake.
+	Caller func(*http.Request) string
+	// Document bounds the form of documents.
+	Document DocumentLimits
+	// Complexity is how many objects an operation may read.
+	Complexity int
+	// RequestsPerSecond and RequestBurst are those of one caller; a burst of 0 is what comes in two seconds.
+	RequestsPerSecond, RequestBurst int
+	// Connections and CallerConnections are how many WebSockets and event streams may be open, in all and of one caller.
+	Connections, CallerConnections int
+	// ConnectionOperations is how many operations may run on one WebSocket at once; 0 is 1000.
+	ConnectionOperations int
+	// ConnectionBytesPerSecond is how much is read from a WebSocket. What comes faster waits.
+	ConnectionBytesPerSecond int
+	// OperationTimeout is how long a query or mutation may take, BodyTimeout how long a client may take to send the body of a request.
+	OperationTimeout, BodyTimeout time.Duration
+}
+
+// doors is what the transports share of the limits.
+type doors struct {
+	caller                        func(*http.Request) string
+	rates                         *rates
+	open                          *connections
+	maxOperations, bytesPerSecond int
+}
+
+func newDoors(cfg Config) doors {
+	l := cfg.Limits
+	d := doors{
+		caller: l.Caller, rates: newRates(l.RequestsPerSecond, l.RequestBurst), open: newConnections(l.Connections, l.CallerConnections),
+		maxOperations: l.ConnectionOperations, bytesPerSecond: l.ConnectionBytesPerSecond,
+	}
+	if d.caller == nil {
+		d.caller = CallerByAddress(nil)
+	}
+	if d.maxOperations == 0 {
+		d.maxOperations = 1000
+	}
+	return d
+}
+
+// enter counts a connection of the caller of r until release is called, or refuses it. Zero doors are open.
+func (d doors) enter(r *http.Request) (caller string, release func(), refused *refusal) {
+	if d.open == nil {
+		return "", func() {}, nil
+	}
+	caller = d.caller(r)
+	release, refused = d.open.take(caller)
+	return caller, release, refused
+}
+
+// pace bounds the bytes that are read from one connection per second. The zero pace has no bound.
+type pace struct{ limiter *rate.Limiter }
+
+// messageOverhead is what each message counts beside its bytes: a ping of a few bytes is work too.
+const messageOverhead = 256
+
+// newPace gives the pace of a new connection. One message of the most bytes passes at once.
+func (d doors) newPace(most int64) pace {
+	if d.bytesPerSecond == 0 {
+		return pace{}
+	}
+	return pace{rate.NewLimiter(rate.Limit(d.bytesPerSecond), max(d.bytesPerSecond, int(most)+messageOverhead))}
+}
+
+// delay gives how long a message of so many bytes, which was read, has to wait. So the client waits too, by the window of TCP.
+func (p pace) delay(bytes int) time.Duration {
+	if p.limiter == nil {
+		return 0
+	}
+	return p.limiter.ReserveN(time.Now(), bytes+messageOverhead).Delay()
+}
+
+// pause waits so long, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
