@@ -22,6 +22,7 @@ import (
 	"agentstate/internal/feed"
 	"agentstate/internal/httpapi"
 	"agentstate/internal/metrics"
+	"agentstate/resolver"
 	"agentstate/store"
 	"agentstate/web"
 )
@@ -67,6 +68,13 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	if err != nil {
 		return err
 	}
+	who, err := authenticator(cfg.Auth, log)
+	if err != nil {
+		return err
+	}
+	if who != nil {
+		defer who.Close()
+	}
 	options, err := storeOptions(cfg, log)
 	if err != nil {
 		return err
@@ -83,7 +91,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	server := &http.Server{
 		Handler: draining.handler(httpapi.New(httpapi.Config{
 			Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: res}),
-			Extensions:      []graphql.HandlerExtension{res.Extension()},
+			Extensions:      []graphql.HandlerExtension{resolver.Access{}, res.Extension()},
+			Auth:            who,
 			PresentError:    res.Present,
 			Recover:         res.Recover,
 			MaxRequestBytes: cfg.Limits.MaxRequestBytes,

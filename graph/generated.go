@@ -1717,7 +1717,7 @@ type Health {
   version: String!
   "The environment that the server was told it runs in (` + "`" + `ENVIRONMENT` + "`" + `)."
   environment: String!
-  "The host that the server runs on."
+  "The host that the server runs on; empty for callers without the scope ` + "`" + `admin` + "`" + `, where there is authentication."
   hostname: String!
   "Seconds since the start of the server."
   uptime: Float!
@@ -1727,7 +1727,7 @@ type Health {
   redis: RedisHealth!
 }
 
-"How Redis is."
+"How Redis is. Where there is authentication, only ` + "`" + `status` + "`" + ` and ` + "`" + `mode` + "`" + ` are for callers without the scope ` + "`" + `admin` + "`" + `; the others get null, and no warnings."
 type RedisHealth {
   "OK, DEGRADED where a warning endangers the data of a configured Redis, or UNAVAILABLE where it does not answer."
   status: HealthStatus!

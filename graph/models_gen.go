@@ -225,7 +225,7 @@ type Health struct {
 	Version string `json:"version"`
 	// The environment that the server was told it runs in (`ENVIRONMENT`).
 	Environment string `json:"environment"`
-	// The host that the server runs on.
+	// The host that the server runs on; empty for callers without the scope `admin`, where there is authentication.
 	Hostname string `json:"hostname"`
 	// Seconds since the start of the server.
 	Uptime float64 `json:"uptime"`

@@ -29,6 +29,9 @@ const (
 	CodeCursorExpired = "CURSOR_EXPIRED"
 	CodeUnavailable   = "UNAVAILABLE"
 	CodeInternal      = "INTERNAL_SERVER_ERROR"
+	// Callers meet these two at the edge too, which knows nobody or lets nobody in.
+	CodeUnauthenticated = "UNAUTHENTICATED"
+	CodeForbidden       = "FORBIDDEN"
 )
 
 // retryAfterSeconds is what a client is told to wait while Redis is away.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"agentstate/graph"
+	"agentstate/internal/auth"
 	"agentstate/store"
 )
 
@@ -16,13 +17,18 @@ type Info struct {
 	Start                                   time.Time
 }
 
-// Health asks how the server and its Redis are.
+// Health asks how the server and its Redis are. Details are for those who may administer it: they tell an attacker what to look for.
 func (r *Resolver) Health(ctx context.Context) *graph.Health {
 	redis := r.Store.Health(ctx)
+	hostname := r.Info.Hostname
+	if !auth.From(ctx).May(auth.Admin) {
+		redis = &store.RedisHealth{Status: redis.Status, Mode: redis.Mode, Warnings: []string{}}
+		hostname = ""
+	}
 	now := r.Now()
 	return &graph.Health{
 		Status: redis.Status, Redis: redis,
-		Service: r.Info.Service, Version: r.Info.Version, Environment: r.Info.Environment, Hostname: r.Info.Hostname,
+		Service: r.Info.Service, Version: r.Info.Version, Environment: r.Info.Environment, Hostname: hostname,
 		Uptime: now.Sub(r.Info.Start).Seconds(), Timestamp: float64(now.UnixMicro()) / 1e6,
 	}
 }

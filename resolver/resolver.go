@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"agentstate/internal/auth"
 	"agentstate/internal/feed"
 	"agentstate/store"
 )
@@ -33,5 +34,7 @@ type Resolver struct {
 	Panics atomic.Int64
 }
 
-// threads are the caller's. There is no authentication yet, so everybody is the empty owner.
-func (r *Resolver) threads(context.Context) *store.Threads { return r.Store.For("") }
+// threads are the caller's: nobody sees those of another owner.
+func (r *Resolver) threads(ctx context.Context) *store.Threads {
+	return r.Store.For(auth.From(ctx).Owner)
+}

@@ -13,6 +13,7 @@ import (
 var bounds = []struct{ name, below, low, high, above string }{
 	{"DRAIN_DELAY", "-1ns", "0", "5m", "5m1ns"},
 	{"PERSISTED_QUERY_TTL", "59s", "1m", "720h", "721h"},
+	{"AUTH_JWT_LEEWAY", "-1ns", "0", "10m", "601"},
 	{"SHUTDOWN_TIMEOUT", "-1ns", "0", "1h", "1h1ns"},
 	{"REDIS_PORT", "0", "1", "65535", "65536"},
 	{"REDIS_DB", "-1", "0", "1048576", "1048577"},
@@ -84,7 +85,7 @@ func TestBoundsAreWhole(t *testing.T) {
 	c, err := Load(nil)
 	require.NoError(t, err)
 	ruled := make(map[string]bool)
-	for _, r := range slices.Concat(c.rules(), c.Documents.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Documents.rules(), c.Auth.rules()) {
 		assert.False(t, ruled[r.name], "%s has two rules", r.name)
 		ruled[r.name] = true
 		text, known := texts[r.name]
@@ -104,7 +105,7 @@ func TestValues(t *testing.T) {
 		allowed []string
 		refused []string
 	}{
-		{"LISTEN_ADDR", []string{":8080", "localhost:0", "[::1]:80"}, []string{"8080", "host", "a:b", "a:65536", "a:-1", "http://a:1", "a :1", ":1\n"}},
+		{"LISTEN_ADDR", []string{"localhost:0", "[::1]:80", "127.1.2.3:1"}, []string{"8080", "host", "a:b", "a:65536", "a:-1", "http://a:1", "a :1", ":1\n"}},
 		{"LOG_LEVEL", []string{"debug", "info", "warn", "error"}, []string{"loud", "INFO"}},
 		{"LOG_FORMAT", []string{"text", "json"}, []string{"xml"}},
 		{"REDIS_HOST", []string{"redis", "10.0.0.1", "::1", "fe80::1%eth0"}, []string{"redis:6379", "redis://redis", "[::1]", "/run/redis.sock", " ", "redis\n", "a,b", "a\x00"}},
@@ -117,6 +118,7 @@ func TestValues(t *testing.T) {
 			[]string{"a", "a:b/c*[d]~!", strings.Repeat("p", 64)},
 			[]string{"{a}", "a{", "a}", "a b", "a\tb", "a\n", "\x7f", "é", strings.Repeat("p", 65)},
 		},
+		{"AUTH_MODE", []string{"none"}, []string{"None", "basic"}},
 		{"TRUSTED_DOCUMENTS", []string{"allow", "off"}, []string{"none", "Only"}},
 		{
 			"TRUSTED_PROXIES",
@@ -160,5 +162,39 @@ func TestConflicts(t *testing.T) {
 			}
 			require.EqualError(t, err, want)
 		})
+	}
+}
+
+func TestAuthenticationIsNeededWhereAnybodyCanCome(t *testing.T) {
+	const open = "AUTH_MODE: set it to tokens or jwt, or to none if everybody who reaches LISTEN_ADDR may read and write everything"
+	for environ, want := range map[string]string{
+		"LISTEN_ADDR=:8080":                                        open,
+		"LISTEN_ADDR=0.0.0.0:1":                                    open,
+		"LISTEN_ADDR=[::]:1":                                       open,
+		"LISTEN_ADDR=10.0.0.1:1":                                   open,
+		"LISTEN_ADDR=example.org:1":                                open,
+		"LISTEN_ADDR=127.0.0.1:1":                                  "",
+		"LISTEN_ADDR=localhost:1":                                  "",
+		"LISTEN_ADDR=[::1]:1":                                      "",
+		"LISTEN_ADDR=[::ffff:127.0.0.1]:1":                         "",
+		"LISTEN_ADDR=:8080 AUTH_MODE=none":                         "",
+		"AUTH_TOKENS_FILE=t":                                       "AUTH_MODE: set it to tokens or jwt, since",
+		"AUTH_JWT_KEY_FILE=k":                                      "AUTH_MODE: set it to tokens or jwt, since",
+		"AUTH_MODE=tokens":                                         "AUTH_TOKENS_FILE: name the file of the tokens",
+		"AUTH_MODE=tokens AUTH_TOKENS_FILE=t":                      "",
+		"AUTH_MODE=jwt":                                            "AUTH_JWT_SECRET, AUTH_JWT_KEY_FILE, AUTH_JWT_JWKS: set one of them",
+		"AUTH_MODE=jwt AUTH_JWT_JWKS=b":                            "",
+		"AUTH_MODE=jwt AUTH_JWT_JWKS=https://a/":                   "",
+		"AUTH_MODE=jwt AUTH_JWT_JWKS=ftp://a":                      `AUTH_JWT_JWKS is "ftp://a": give it a path, or a URL`,
+		"AUTH_MODE=jwt AUTH_JWT_SECRET=short":                      "AUTH_JWT_SECRET is ***: give it a secret of at least 32 bytes",
+		"AUTH_MODE=jwt AUTH_JWT_KEY_FILE=a AUTH_JWT_JWKS=b":        "AUTH_JWT_SECRET, AUTH_JWT_KEY_FILE, AUTH_JWT_JWKS: set one of them",
+		"AUTH_MODE=jwt AUTH_JWT_SECRET=" + strings.Repeat("s", 32): "",
+	} {
+		_, err := Load(strings.Fields(environ))
+		if want == "" {
+			require.NoError(t, err, environ)
+			continue
+		}
+		require.ErrorContains(t, err, want, environ)
 	}
 }

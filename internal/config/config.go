@@ -17,6 +17,7 @@ type Config struct {
 	Limits Limits
 	// Documents are the trusted and persisted ones.
 	Documents Documents
+	Auth      Auth
 	// Edge bounds what one caller may ask for.
 	Edge Edge
 	// Warnings are for the log: variables that look mistyped, and those that have no effect.

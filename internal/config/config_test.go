@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 			MaxRequestBytes: 2 << 20, MaxQueryTokens: 2000,
 		},
 		Documents: Documents{Trusted: "allow", PersistedTTL: Duration(24 * time.Hour)},
+		Auth:      Auth{JWTLeeway: Duration(30 * time.Second), JWTOwnerClaim: "sub", JWTScopesClaim: "scope"},
 		Edge: Edge{
 			MaxDepth: 20, MaxAliases: 50, MaxRootFields: 20, MaxDirectives: 50, MaxFields: 500, MaxRepeats: 100, MaxOperations: 20,
 			MaxNameBytes: 60, MaxComplexity: 10_000, MaxStreams: 20_000, MaxCallerStreams: 5000, MaxConnectionOperations: 1000,
@@ -47,6 +48,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"REDIS_MAX_CONNECTIONS=2", "REDIS_CONNECT_TIMEOUT=500ms", "REDIS_TIMEOUT=2.5", "REDIS_KEY_PREFIX=p", "REDIS_TTL_SECONDS=4",
 		"CLEANUP_INTERVAL=1m", "MAX_MESSAGE_BYTES=1025", "MAX_THREAD_MESSAGES=6", "THREAD_OVERFLOW=trim", "MAX_BATCH_MESSAGES=7",
 		"MAX_CONTEXT_BYTES=8", "MAX_METADATA_BYTES=9", "MAX_PLAN_BYTES=10", "MAX_TOOL_CALLS_BYTES=11", "MAX_REQUEST_BYTES=1026",
+		"AUTH_MODE=jwt", "AUTH_TOKENS_FILE=tokens", "AUTH_JWT_JWKS=keys.json", "AUTH_JWT_ISSUER=i", "AUTH_JWT_AUDIENCE=a",
+		"AUTH_JWT_LEEWAY=1m", "AUTH_JWT_OWNER_CLAIM=o", "AUTH_JWT_SCOPES_CLAIM=s",
 		"MAX_QUERY_TOKENS=101", "TRUSTED_DOCUMENTS_FILE=manifest.json", "TRUSTED_DOCUMENTS=only", "PERSISTED_QUERY_TTL=2h",
 		"MAX_QUERY_DEPTH=2", "MAX_QUERY_ALIASES=3", "MAX_QUERY_ROOT_FIELDS=4", "MAX_QUERY_DIRECTIVES=5", "MAX_QUERY_FIELDS=6",
 		"MAX_QUERY_REPEATS=7", "MAX_QUERY_OPERATIONS=8", "MAX_QUERY_NAME_BYTES=39", "MAX_QUERY_COMPLEXITY=109",
@@ -72,6 +75,10 @@ func TestEveryVariableIsRead(t *testing.T) {
 			MaxMetadataBytes: 9, MaxPlanBytes: 10, MaxToolCallsBytes: 11, MaxRequestBytes: 1026, MaxQueryTokens: 101,
 		},
 		Documents: Documents{TrustedFile: "manifest.json", Trusted: "only", PersistedTTL: Duration(2 * time.Hour)},
+		Auth: Auth{
+			Mode: "jwt", TokensFile: "tokens", JWTKeys: "keys.json", JWTIssuer: "i", JWTAudience: "a", JWTLeeway: Duration(time.Minute),
+			JWTOwnerClaim: "o", JWTScopesClaim: "s",
+		},
 		Edge: Edge{
 			MaxDepth: 2, MaxAliases: 3, MaxRootFields: 4, MaxDirectives: 5, MaxFields: 6, MaxRepeats: 7, MaxOperations: 8,
 			MaxNameBytes: 39, MaxComplexity: 109, RequestRate: 10, RequestBurst: 11, MaxStreams: 12, MaxCallerStreams: 13,

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"agentstate/internal/auth"
 )
 
 // Limits bounds what one caller may ask for. 0 is no limit, unless it is said.
@@ -46,10 +48,23 @@ func newDoors(cfg Config) doors {
 	if d.caller == nil {
 		d.caller = CallerByAddress(nil)
 	}
+	if cfg.Auth != nil {
+		d.caller = callerByOwner(d.caller)
+	}
 	if d.maxOperations == 0 {
 		d.maxOperations = 1000
 	}
 	return d
+}
+
+// callerByOwner gives the owner as the caller, where he is known: he may come from many addresses, and many owners from one.
+func callerByOwner(address func(*http.Request) string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		if caller := auth.From(r.Context()); caller.Known() {
+			return ownerPrefix + caller.Owner
+		}
+		return address(r)
+	}
 }
 
 // enter counts a connection of the caller of r until release is called, or refuses it. Zero doors are open.

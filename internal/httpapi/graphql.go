@@ -23,7 +23,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
-		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors,
+		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors, who: cfg.Auth,
 	}
 
 	server := handler.New(cfg.Schema)
@@ -49,7 +49,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 		server.Use(e)
 	}
 	server.Use(keepPersisted{persisted}) // the last that looks at operations: it keeps what no other refuses
-	return doors.rates.middleware(doors.caller, server)
+	return authenticate(cfg.Auth, doors.rates.middleware(doors.caller, server))
 }
 
 // hiddenDirectives are gqlgen's own: those by which a schema steers it, and @defer, whose answers it gives in a form of 2022 that

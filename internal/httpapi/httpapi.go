@@ -12,9 +12,11 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/go-chi/chi/v5"
+
+	"agentstate/internal/auth"
 )
 
-// Config is what the edge needs from the rest. All of it must be given but Extensions, Trusted, Documents and Panics.
+// Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -25,6 +27,8 @@ type Config struct {
 	PresentError graphql.ErrorPresenterFunc
 	// Recover makes an error of a panic in a resolver.
 	Recover graphql.RecoverFunc
+	// Auth tells who calls; nil lets everybody do everything.
+	Auth auth.Authenticator
 	// MaxRequestBytes is the most that a POST body or a WebSocket message may have.
 	MaxRequestBytes int64
 	// MaxQueryTokens is the most lexical tokens that a document may have; 0 is no limit.
@@ -71,8 +75,8 @@ func New(cfg Config) http.Handler {
 	r.Method(http.MethodGet, "/graphql", api)
 	getAndHead(r, "/", cfg.Playground)
 	getAndHead(r, "/assets/*", cfg.Playground)
-	getAndHead(r, "/metrics", cfg.Metrics)
-	getAndHead(r, "/health", http.HandlerFunc(health.report))
+	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, cfg.Metrics))
+	getAndHead(r, "/health", identified(cfg.Auth, http.HandlerFunc(health.report)))
 	getAndHead(r, "/livez", http.HandlerFunc(health.live))
 	getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))
 	return r

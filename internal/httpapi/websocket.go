@@ -11,6 +11,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/coder/websocket"
+
+	"agentstate/internal/auth"
 )
 
 // initTimeout is how long a WebSocket may take to send its connection_init.
@@ -25,6 +27,7 @@ type webSocket struct {
 	maxBytes                             int64
 	keepAlive, writeTimeout, initTimeout time.Duration
 	doors                                doors
+	who                                  auth.Authenticator // nil is no authentication
 	couriers                             couriers
 
 	describe sync.Once
@@ -35,7 +38,9 @@ var _ graphql.Transport = (*webSocket)(nil)
 
 // Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1), and only that: any request may carry
 // another Upgrade.
-func (*webSocket) Supports(r *http.Request) bool {
+func (*webSocket) Supports(r *http.Request) bool { return isHandshake(r) }
+
+func isHandshake(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
@@ -68,9 +73,12 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	// Nothing of the request's context: that ends with Do, and what it holds is used again by others.
 	c := &wsConn{
 		transport: t, conn: conn, wire: hijacker.wire, words: words, exec: exec, operations: make(map[string]*wsOperation),
-		caller: caller, release: release, request: t.described(r),
+		address: caller, release: release, request: t.described(r),
 	}
 	c.wire.start, c.wire.broken = c.spawn, c.giveUp
+	if caller := auth.From(r.Context()); caller.Known() {
+		c.identify(caller)
+	}
 	acceptable := conn.Subprotocol() != "" || r.Header.Get("Sec-Websocket-Protocol") == ""
 	if !acceptable {
 		go c.close(closing{closeSubprotocol, "Subprotocol not acceptable"})

@@ -14,6 +14,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/coder/websocket"
+
+	"agentstate/internal/auth"
 )
 
 // wsConn is one connection. Its goroutine reads. An operation has one of its own while it is executed; a subscription that waits has
@@ -25,7 +27,9 @@ type wsConn struct {
 	writing   sync.Mutex // is never held while somebody waits
 	words     *dialect
 	exec      graphql.GraphExecutor
-	caller    string        // whose requests its operations are
+	address   string        // who has opened it, for the limits of each caller
+	caller    *auth.Caller  // whose operations they are; nil as long as that is not known
+	unheed    func()        // ends the waiting for the end of his token
 	release   func()        // makes its place free
 	request   *http.Request // what the log tells of the handshake
 	// pace bounds what is read, once that is more than a listener sends: bytes has been read.
@@ -94,6 +98,9 @@ func (c *wsConn) end() {
 	defer c.mu.Unlock()
 	c.ended = true
 	c.timer.Stop()
+	if c.unheed != nil {
+		c.unheed()
+	}
 	for _, op := range c.operations {
 		op.leave()
 	}
@@ -233,6 +240,9 @@ func (c *wsConn) handle(message map[string]any) error {
 	case "connection_init":
 		if c.initiated { // which is written by this goroutine alone
 			return closing{closeTwoInits, "Too many initialisation requests"}
+		}
+		if why := c.admit(message); why != nil {
+			return *why
 		}
 		if !c.initiate() {
 			return nil // too late: the connection is being closed

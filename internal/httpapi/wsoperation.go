@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"agentstate/internal/auth"
 	"agentstate/internal/live"
 )
 
@@ -142,7 +143,7 @@ func (c *wsConn) subscribe(message map[string]any) error {
 	if other != nil {
 		c.halt(other) // the older subprotocol replaces it
 	}
-	if refused := c.transport.doors.rates.take(c.caller, time.Now()); refused != nil {
+	if refused := c.transport.doors.rates.take(c.payer(), time.Now()); refused != nil {
 		c.send(errorMessage(id, refused.response().Errors))
 		return nil
 	}
@@ -160,7 +161,7 @@ func (c *wsConn) subscribe(message map[string]any) error {
 // begin starts an operation.
 func (c *wsConn) begin(id string, payload map[string]any) {
 	op := &wsOperation{conn: c, id: id, quoted: quoted(id)}
-	op.ctx, op.cancel = context.WithCancel(context.Background())
+	op.ctx, op.cancel = context.WithCancel(auth.With(context.Background(), c.caller))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.leaving {

@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coder/websocket"
+
+	"agentstate/internal/auth"
+)
+
+// closeForbidden is for a caller who is not known, or no longer. Clients come back behind it, with a token that they get anew.
+const closeForbidden websocket.StatusCode = 4403
+
+// identify takes in whose connection it is. It is closed when his token is no longer accepted.
+func (c *wsConn) identify(caller *auth.Caller) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unheed != nil {
+		c.unheed()
+	}
+	c.caller = caller
+	c.unheed = caller.OnEnd(func(why error) { c.close(closing{closeForbidden, "Forbidden: " + why.Error()}) })
+}
+
+// admit looks at a connection_init for a token, which counts more than one of the handshake. It gives why the connection must be closed.
+func (c *wsConn) admit(message map[string]any) *closing {
+	if c.transport.who == nil {
+		return nil
+	}
+	payload, _ := message["payload"].(map[string]any)
+	token := tokenIn(payload)
+	switch {
+	case token == "" && c.caller != nil:
+		return nil
+	case token == "":
+		return &closing{closeForbidden, "Forbidden: send a token in the payload of connection_init, as Authorization"}
+	}
+	caller, err := c.transport.who.Authenticate(context.Background(), token)
+	switch {
+	case errors.Is(err, auth.ErrUnavailable):
+		return &closing{websocket.StatusTryAgainLater, err.Error()}
+	case err != nil:
+		return &closing{closeForbidden, "Forbidden: " + err.Error()}
+	}
+	c.identify(caller)
+	return nil
+}
+
+// payer is who an operation counts for: the owner, where he is known, and the address otherwise.
+func (c *wsConn) payer() string {
+	if c.transport.who == nil {
+		return c.address
+	}
+	return ownerPrefix + c.caller.Owner
+}
+
+// ownerPrefix keeps the names of owners from addresses.
+const ownerPrefix = "owner "
