@@ -106,5 +106,5 @@ func TestPagesOfTheServer(t *testing.T) {
 	assert.Equal(t, "NOT_FOUND", got.Errors(t)[0].Code())
 	got = s.Send(t, http.MethodDelete, "/graphql", "")
 	assert.Equal(t, http.StatusMethodNotAllowed, got.Status)
-	assert.Equal(t, "GET, POST", got.Header.Get("Allow"))
+	assert.Equal(t, "GET, POST, OPTIONS", got.Header.Get("Allow"))
 }

@@ -24,7 +24,6 @@ import (
 	"agentstate/internal/metrics"
 	"agentstate/resolver"
 	"agentstate/store"
-	"agentstate/web"
 )
 
 //go:generate go run github.com/99designs/gqlgen generate
@@ -100,7 +99,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Trusted:         trusted,
 			Documents:       st,
 			PersistedTTL:    time.Duration(cfg.Documents.PersistedTTL),
-			Playground:      web.Handler(),
+			AllowedOrigins:  cfg.Browsers.AllowedOrigins,
+			HideSchema:      cfg.HideSchema(),
+			Playground:      playground(cfg),
 			Metrics: metrics.Handler(metrics.Sources{
 				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
 			}),
@@ -116,6 +117,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Protocols:         protocols(),
+		HTTP2:             http2Config(cfg),
 	}
 	serveErr := serve(ctx, server, cfg, log, ready)
 

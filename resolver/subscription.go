@@ -12,18 +12,21 @@ import (
 	"agentstate/graph"
 	"agentstate/internal/feed"
 	"agentstate/internal/live"
+	"agentstate/internal/position"
 	"agentstate/store"
 )
 
 // messageAdded follows the messages of a thread. The stream ends with the context of the operation.
 func (r *Resolver) messageAdded(ctx context.Context, threadID string, after *string) (<-chan *store.Message, error) {
-	if err := firstError(checkID("threadId", threadID), checkGivenCursor("after", after)); err != nil {
+	after, argument := resumed(ctx, after)
+	if err := firstError(checkID("threadId", threadID), checkGivenCursor(argument, after)); err != nil {
 		return nil, err
 	}
 	stream, err := r.Feed.Messages(ctx, r.threads(ctx), threadID, *orZero(after))
 	if err != nil {
-		return nil, about(err, threadID)
+		return nil, aboutCursor(err, threadID, argument)
 	}
+	begin(ctx, feed.CursorOf(stream))
 	return drawFrom(ctx, threadID, stream, func(m *store.Message) *store.Message { return m }), nil
 }
 
@@ -158,6 +161,7 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		s.events.Notify(asker.Wake)
 	}
 	shareable := isShareable(op.Operation)
+	at := position.From(ctx)
 	ready = true
 	over := false
 	return func(ctx context.Context) *graphql.Response {
@@ -176,6 +180,7 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		if !ok {
 			return live.Waiting
 		}
+		note(at, event)
 		run := func() *graphql.Response {
 			s.events.offer(event)
 			return execute(ctx)

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"agentstate/internal/coding"
 )
 
 // dist is made by build.mjs; the test compares it with the files that it is made of.
@@ -93,7 +95,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	etag := f.etag
 	h := w.Header()
-	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+	if coding.AcceptsGzip(r.Header.Values("Accept-Encoding")) {
 		body, etag = f.gzip, f.etag+"-gzip"
 		h.Set("Content-Encoding", "gzip")
 		// ServeContent leaves it out where there is a Content-Encoding.

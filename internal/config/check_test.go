@@ -85,7 +85,7 @@ func TestBoundsAreWhole(t *testing.T) {
 	c, err := Load(nil)
 	require.NoError(t, err)
 	ruled := make(map[string]bool)
-	for _, r := range slices.Concat(c.rules(), c.Documents.rules(), c.Auth.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules()) {
 		assert.False(t, ruled[r.name], "%s has two rules", r.name)
 		ruled[r.name] = true
 		text, known := texts[r.name]

@@ -43,6 +43,11 @@ func (h *Hub) Messages(ctx context.Context, threads *store.Threads, threadID, af
 	})
 }
 
+// CursorOf gives the cursor behind which the next message of a stream comes. Only who asks the stream may call it.
+func CursorOf(s *Stream[*store.Message]) store.Cursor {
+	return s.listener.(*messages).cursor //nolint:forcetypeassert // nothing else makes such a stream
+}
+
 // messages is a listener's way through a thread.
 type messages struct {
 	*follower

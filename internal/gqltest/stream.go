@@ -51,6 +51,7 @@ var Transports = []Transport{
 	}},
 	{"graphql-ws", func(c *Client, query string, vars any) (*Stream, error) { return c.openWS("graphql-ws", query, vars) }},
 	{"sse", (*Client).openSSE},
+	{"multipart", (*Client).openMultipart},
 }
 
 // newStream starts read, which gives what comes to its argument until that is false, and returns at the latest when ctx ends.

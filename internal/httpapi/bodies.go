@@ -24,9 +24,15 @@ func timedBodies(timeout time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// broken refuses a body that could not be read to its end. Behind that nothing can be read from the connection any more.
-func (q requestReader) broken(err error) *refusal {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+// broken refuses a body that could not be read to its end, or is not what it should be, which message says; nil where err is.
+func (q requestReader) broken(w http.ResponseWriter, r *http.Request, err error, message string) *refusal {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return q.tooLarge(q.maxBytes+1).lingering(w, r) // the rest is read and forgotten
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) { // behind that nothing can be read from the connection any more
 		return &refusal{
 			status: http.StatusRequestTimeout, code: codeLimitExceeded,
 			message:    fmt.Sprintf("Send the whole request body within %v.", q.timeout),
@@ -34,7 +40,7 @@ func (q requestReader) broken(err error) *refusal {
 			header:     http.Header{"Connection": {"close"}}, // RFC 9110, section 15.5.9
 		}
 	}
-	return malformed("Send the whole request body: it broke off.")
+	return malformed("%s", message)
 }
 
 // How much of a body that is too large is read after the answer, and for how long. Most clients read the answer only when they have

@@ -91,7 +91,7 @@ func validated(t *testing.T, query string) *ast.QueryDocument {
 	t.Helper()
 	doc, err := parser.ParseQuery(&ast.Source{Input: query})
 	require.NoError(t, err)
-	require.Empty(t, validator.ValidateWithRules(graph.NewExecutableSchema(graph.Config{}).Schema(), doc, validationRules()))
+	require.Empty(t, validator.ValidateWithRules(graph.NewExecutableSchema(graph.Config{}).Schema(), doc, validationRules(true)))
 	return doc
 }
 

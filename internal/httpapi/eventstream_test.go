@@ -50,7 +50,7 @@ func serveStream(t *testing.T, stream eventStream, exec executor) (*httptest.Ser
 // could not stop.
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	big := []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
-	server, ended := serveStream(t, eventStream{streams: NewStreams(), writeTimeout: 50 * time.Millisecond}, func(ctx context.Context) *graphql.Response {
+	server, ended := serveStream(t, eventStream{streamer: streamer{streams: NewStreams(), writeTimeout: 50 * time.Millisecond}}, func(ctx context.Context) *graphql.Response {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -72,7 +72,7 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 // On HTTP/2 a deadline that passes ends the stream, even if nothing is being written.
 func TestSlowStreamOutlivesTheWriteDeadline(t *testing.T) {
 	const timeout = 500 * time.Millisecond
-	stream := eventStream{streams: NewStreams(), writeTimeout: timeout, keepAlive: timeout + 100*time.Millisecond}
+	stream := eventStream{streamer: streamer{streams: NewStreams(), writeTimeout: timeout, keepAlive: timeout + 100*time.Millisecond}}
 	server, _ := serveStream(t, stream, func(ctx context.Context) *graphql.Response {
 		<-ctx.Done()
 		return nil
@@ -94,13 +94,15 @@ func TestSlowStreamOutlivesTheWriteDeadline(t *testing.T) {
 	assert.Equal(t, want, string(got))
 }
 
+var patientStreamer = streamer{panics: panicLog{log: slog.New(slog.DiscardHandler)}, keepAlive: time.Hour, writeTimeout: time.Hour}
+
 func TestNothingIsWrittenAfterClose(t *testing.T) {
 	w := httptest.NewRecorder()
-	s := newEventWriter(w, panicLog{log: slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, func() {})
+	s := newStreamWriter(w, events{}, patientStreamer, func() {})
 	s.start()
 	s.close()
-	s.comment() // a timer that had fired already
-	s.next(&graphql.Response{Data: []byte("1")})
+	s.silence() // a timer that had fired already
+	s.next("", &graphql.Response{Data: []byte("1")})
 	assert.Equal(t, ":\n\n", w.Body.String())
 }
 
@@ -121,10 +123,10 @@ func TestBrokenConnectionCancelsTheOperation(t *testing.T) {
 	w := &brokenWriter{ResponseWriter: httptest.NewRecorder()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newEventWriter(w, panicLog{log: slog.New(slog.DiscardHandler)}, time.Hour, time.Hour, cancel)
+	s := newStreamWriter(w, events{}, patientStreamer, cancel)
 	s.start()
 	defer s.close()
 	require.Error(t, ctx.Err())
-	s.next(&graphql.Response{Data: []byte("1")})
+	s.next("", &graphql.Response{Data: []byte("1")})
 	assert.Equal(t, 1, w.writes)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // newGraphQL gives the handler of /graphql. The first transport that supports a request has it.
@@ -20,10 +21,12 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
 	doors := newDoors(cfg)
-	events := eventStream{requests: requests, streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
+	streams := streamer{streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
+	events := eventStream{requests: requests, streamer: streams}
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
 		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors, who: cfg.Auth,
+		origins: newOrigins(cfg.AllowedOrigins),
 	}
 
 	server := handler.New(cfg.Schema)
@@ -33,12 +36,16 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	server.SetErrorPresenter(presentVariables(presentTokenLimit(cfg.MaxQueryTokens, cfg.PresentError)))
 	server.SetRecoverFunc(cfg.Recover)
 	server.SetParserTokenLimit(cfg.MaxQueryTokens)
-	server.SetDisableSuggestion(false)
-	server.SetValidationRulesFn(validationRules)
+	server.SetDisableSuggestion(cfg.HideSchema)
+	server.SetValidationRulesFn(func() *rules.Rules { return validationRules(!cfg.HideSchema) })
 	known := newDocuments(schema)
 	server.SetQueryCache(known)
 	server.Use(noting{})
-	server.Use(extension.Introspection{})
+	if cfg.HideSchema {
+		server.Use(noIntrospection{})
+	} else {
+		server.Use(extension.Introspection{})
+	}
 	persisted := newPersistedQueries(cfg)
 	server.Use(persisted) // the first that looks at parameters: those behind it see the text
 	server.Use(documentLimits{cfg.Limits.Document, cfg.MaxQueryTokens, known.cache})

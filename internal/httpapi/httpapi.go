@@ -16,7 +16,8 @@ import (
 	"agentstate/internal/auth"
 )
 
-// Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents and Panics.
+// Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents,
+// AllowedOrigins, HideSchema, Playground and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -38,7 +39,11 @@ type Config struct {
 	// Documents keeps what clients persist for all processes, for PersistedTTL behind its last use; nil keeps it in this one alone.
 	Documents    DocumentStore
 	PersistedTTL time.Duration
-	// Playground serves / and /assets/*.
+	// AllowedOrigins are those of the pages that may use the API beside the server's own, as browsers write them, or "*" for all.
+	AllowedOrigins []string
+	// HideSchema refuses introspection, and leaves suggestions out of errors.
+	HideSchema bool
+	// Playground serves / and /assets/*; nil is none.
 	Playground http.Handler
 	// Metrics serves /metrics.
 	Metrics http.Handler
@@ -66,19 +71,28 @@ func New(cfg Config) http.Handler {
 	api := newGraphQL(cfg, panics)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
 
+	pages := newOrigins(cfg.AllowedOrigins)
+
 	r := chi.NewRouter()
-	r.Use(panics.middleware)
-	r.Use(timedBodies(cfg.Limits.BodyTimeout))
+	r.Use(hardened, panics.middleware, timedBodies(cfg.Limits.BodyTimeout))
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
-	r.Method(http.MethodPost, "/graphql", sameOrigin(api))
-	r.Method(http.MethodGet, "/graphql", api)
-	getAndHead(r, "/", cfg.Playground)
-	getAndHead(r, "/assets/*", cfg.Playground)
-	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, cfg.Metrics))
-	getAndHead(r, "/health", identified(cfg.Auth, http.HandlerFunc(health.report)))
-	getAndHead(r, "/livez", http.HandlerFunc(health.live))
-	getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))
+	r.Group(func(r chi.Router) {
+		r.Use(pages.share(), compressed)
+		r.With(pages.guard).Method(http.MethodPost, "/graphql", api)
+		r.With(pages.guard).Method(http.MethodGet, "/graphql", api)
+		getAndHead(r, "/health", identified(cfg.Auth, http.HandlerFunc(health.report)))
+		getAndHead(r, "/livez", http.HandlerFunc(health.live))
+		getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))
+		for _, path := range []string{"/graphql", "/health", "/livez", "/readyz"} {
+			r.Method(http.MethodOptions, path, http.HandlerFunc(methodNotAllowed)) // what share leaves of them
+		}
+	})
+	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, cfg.Metrics)) // it compresses by itself, and is for no page
+	if cfg.Playground != nil {                                            // it compresses by itself, and is for its own page alone
+		getAndHead(r, "/", cfg.Playground)
+		getAndHead(r, "/assets/*", cfg.Playground)
+	}
 	return r
 }
 
@@ -88,21 +102,6 @@ func getAndHead(r chi.Router, pattern string, h http.Handler) {
 	r.Method(http.MethodHead, pattern, h)
 }
 
-var foreignOrigin = refusal{
-	status: http.StatusForbidden, code: codeForbidden,
-	message: "Send requests from a page of this server's own origin, or from outside a browser.",
-}
-
-// sameOrigin refuses what a browser posts from a page of another origin, so that no such page can write in its visitor's
-// name. Clients that are not browsers send neither Sec-Fetch-Site nor Origin, and pass.
-func sameOrigin(next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		foreignOrigin.write(w, mediaJSON)
-	}))
-	return protection.Handler(next)
-}
-
 func notFound(w http.ResponseWriter, _ *http.Request) {
 	refusal{
 		status: http.StatusNotFound, code: codeNotFound,
@@ -110,8 +109,8 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	}.write(w, mediaJSON)
 }
 
-// methodNotAllowed answers 405 with the methods of the path, which RFC 9110, section 15.5.6, demands. chi comes here also
-// for a method that it does not know, whatever the path.
+// methodNotAllowed answers 405 with the methods of the path, which RFC 9110, section 15.5.6, demands, and OPTIONS, which asks for
+// them, with 204. chi comes here also for a method that it does not know, whatever the path.
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	routes := chi.RouteContext(r.Context()).Routes
@@ -124,5 +123,11 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		notFound(w, r)
 		return
 	}
-	wrongMethod("Use "+strings.Join(allowed, " or ")+" here.", allowed...).write(w, mediaJSON)
+	refused := wrongMethod("Use "+strings.Join(allowed, " or ")+" here.", append(allowed, http.MethodOptions)...)
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Allow", refused.header.Get("Allow"))
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	refused.write(w, mediaJSON)
 }

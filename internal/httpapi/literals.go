@@ -15,8 +15,11 @@ import (
 
 // validationRules are gqlparser's, and the disguise of large numbers. The executor changes the set that it gets, so each
 // document has its own.
-func validationRules() *rules.Rules {
+func validationRules(suggest bool) *rules.Rules {
 	set := rules.NewDefaultRules()
+	if !suggest {
+		withoutSuggestions(set)
+	}
 	set.AddRule("LargeNumbersInJSON", func(observers *core.Events, _ core.AddErrFunc) {
 		// The walker comes to a value after those in it, so a JSON value is done before the input object around it is checked.
 		observers.OnValue(func(_ *core.Walker, v *ast.Value) {

@@ -21,6 +21,8 @@ type acceptance struct {
 	stream bool   // whether it takes an event stream
 	// prefersStream says that it likes an event stream at least as well as a single answer and names it first.
 	prefersStream bool
+	// parts says that it takes a multipart subscription, and prefersParts that it likes that at least as well as an event stream.
+	parts, prefersParts bool
 }
 
 // fit tells how well a media type fits an Accept header.
@@ -28,6 +30,7 @@ type fit struct {
 	media    string
 	q        float64 // weight, 0 to 1; 0 is not acceptable
 	specific int     // 2 was named, 1 by application/*, 0 by */*
+	spec     string  // the parameter subscriptionSpec
 	position int     // of the range in the header, or of the media type in the list of offers where a wildcard fits
 }
 
@@ -56,15 +59,28 @@ func negotiate(headers []string) acceptance {
 		return cmp.Or(cmp.Compare(b.q, a.q), cmp.Compare(b.specific, a.specific), cmp.Compare(a.position, b.position))
 	})
 	var taken acceptance
+	parts, ok := bestParts(ranges)
+	taken.parts, taken.prefersParts = ok, ok
 	for i, fit := range fits {
 		switch {
 		case fit.media == mediaEvents:
-			taken.stream, taken.prefersStream = true, i == 0
+			taken.prefersParts = ok && cmp.Or(cmp.Compare(parts.q, fit.q), cmp.Compare(fit.position, parts.position)) > 0
+			taken.stream, taken.prefersStream = true, i == 0 && !taken.prefersParts
 		case taken.media == "":
 			taken.media = fit.media
 		}
 	}
 	return taken
+}
+
+// bestParts gives the range that asks for multipart subscriptions. Other multiparts, as of @defer, are something else.
+func bestParts(ranges []fit) (best fit, ok bool) {
+	for _, r := range ranges {
+		if r.media == mediaMultipart && r.spec == multipartSpec && r.q > best.q {
+			best, ok = r, true
+		}
+	}
+	return best, ok
 }
 
 // parseRanges reads the media ranges of an Accept header. What cannot be read, or asks for another charset than UTF-8, fits
@@ -83,7 +99,7 @@ func parseRanges(header string) []fit {
 				continue
 			}
 		}
-		ranges = append(ranges, fit{media: media, q: q, position: len(ranges)})
+		ranges = append(ranges, fit{media: media, q: q, spec: params["subscriptionspec"], position: len(ranges)})
 	}
 	return ranges
 }

@@ -48,6 +48,15 @@ func TestNegotiate(t *testing.T) {
 		"text/event-stream;q=0, application/json":                                                 legacy,
 		"text/event-stream, multipart/mixed":                                                      {stream: true, prefersStream: true}, // urql subscribes so
 		"application/graphql-response+json, application/json, text/event-stream, multipart/mixed": {media: mediaGraphQL, stream: true}, // and asks so
+		// A multipart subscription must be named with its specification.
+		"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json": {media: mediaJSON, parts: true, prefersParts: true},
+		`multipart/mixed; subscriptionSpec="1.0"`:                                {parts: true, prefersParts: true},
+		"multipart/mixed;subscriptionSpec=1.0;q=0, application/json":             legacy,
+		"multipart/mixed;subscriptionSpec=2.0, application/json":                 legacy,
+		"multipart/mixed;deferSpec=20220824, application/json":                   legacy,
+		"text/event-stream, multipart/mixed;subscriptionSpec=1.0":                {stream: true, prefersStream: true, parts: true},
+		"multipart/mixed;subscriptionSpec=1.0, text/event-stream":                {stream: true, parts: true, prefersParts: true},
+		"multipart/mixed;subscriptionSpec=1.0;q=0.5, text/event-stream;q=0.6":    {stream: true, prefersStream: true, parts: true},
 	} {
 		assert.Equal(t, want, negotiate([]string{accept}), accept)
 	}

@@ -5,10 +5,13 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"agentstate/internal/position"
 )
 
 // plain is the transport for a request by POST or GET that one JSON document answers: GraphQL over HTTP,
-// https://graphql.github.io/graphql-over-http/draft/. A subscription goes on as an event stream where the client takes one.
+// https://graphql.github.io/graphql-over-http/draft/. A subscription goes on as a stream of the kind that the client takes.
 type plain struct {
 	requests requestReader
 	events   eventStream
@@ -24,12 +27,16 @@ func (plain) Supports(r *http.Request) bool {
 
 func (t plain) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	accepted := negotiate(r.Header.Values("Accept"))
-	if accepted.media == "" && !accepted.stream {
+	partsOnly := accepted.media == ""
+	if partsOnly && !accepted.parts {
 		refusal{
 			status: http.StatusNotAcceptable, code: codeBadUserInput,
-			message: "Accept application/graphql-response+json, application/json or text/event-stream.",
+			message: "Accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed;subscriptionSpec=1.0.",
 		}.write(w, mediaJSON)
 		return
+	}
+	if partsOnly {
+		accepted.media = mediaJSON // for what is no GraphQL request at all
 	}
 	params, refused := t.requests.read(w, r)
 	if refused != nil {
@@ -38,6 +45,10 @@ func (t plain) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExec
 	}
 	opCtx, errs := createOperation(r.Context(), exec, params)
 	ctx := graphql.WithOperationContext(r.Context(), opCtx)
+	if errs != nil && partsOnly {
+		t.parts(w, r, exec, opCtx, errs)
+		return
+	}
 	if errs != nil {
 		writeResponse(w, accepted.media, exec.DispatchError(ctx, errs))
 		return
@@ -50,6 +61,10 @@ func (t plain) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExec
 		t.subscribe(w, r, exec, opCtx, accepted)
 		return
 	}
+	if partsOnly {
+		t.parts(w, r, exec, opCtx, nil)
+		return
+	}
 	responses, ctx := exec.DispatchOperation(ctx, opCtx)
 	writeResponse(w, accepted.media, responses(ctx))
 }
@@ -57,12 +72,23 @@ func (t plain) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExec
 func (t plain) subscribe(
 	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, opCtx *graphql.OperationContext, accepted acceptance,
 ) {
+	if accepted.prefersParts {
+		t.parts(w, r, exec, opCtx, nil)
+		return
+	}
 	if accepted.stream {
 		t.events.serve(w, r, exec, opCtx, nil)
 		return
 	}
 	refusal{
 		status: http.StatusNotAcceptable, code: codeBadUserInput,
-		message: "Subscribe with `Accept: text/event-stream`, or over a WebSocket.",
+		message: "Subscribe with `Accept: text/event-stream`, with `Accept: multipart/mixed;subscriptionSpec=1.0`, or over a WebSocket.",
 	}.write(w, accepted.media)
+}
+
+// parts streams an operation, or the errors that forbid it, as multipart subscriptions do. There are no cursors in them.
+func (t plain) parts(
+	w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, opCtx *graphql.OperationContext, errs gqlerror.List,
+) {
+	t.events.streamer.serve(w, r, exec, opCtx, errs, multipart{}, &position.Position{})
 }

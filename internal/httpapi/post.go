@@ -1,12 +1,9 @@
 package httpapi
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
-	"strings"
 )
 
 // readBody reads the JSON object that a POST carries.
@@ -17,33 +14,20 @@ func (q requestReader) readBody(w http.ResponseWriter, r *http.Request) (map[str
 	if r.ContentLength > q.maxBytes {
 		return nil, q.tooLarge(r.ContentLength).lingering(w, r)
 	}
-	var body bytes.Buffer
-	if r.ContentLength > 0 {
-		body.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead) // not all of it on the mere word of the client
-	}
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, q.maxBytes)); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, q.tooLarge(q.maxBytes+1).lingering(w, r) // the rest is read and forgotten
-		}
-		return nil, q.broken(err)
+	body, refused := q.bodyOf(w, r)
+	if refused != nil {
+		return nil, refused
 	}
 	return decodeObjectOf("a request body", body.Bytes())
 }
 
-// checkContent refuses bodies that are not plain JSON in UTF-8.
+// checkContent refuses bodies that are not JSON in UTF-8.
 func checkContent(header http.Header) *refusal {
 	media, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil || media != mediaJSON || !isUTF8(params["charset"]) {
 		return &refusal{
 			status: http.StatusUnsupportedMediaType, code: codeBadUserInput,
 			message: "Send the request body as UTF-8 with `Content-Type: application/json`.",
-		}
-	}
-	if coding := header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return &refusal{
-			status: http.StatusUnsupportedMediaType, code: codeBadUserInput,
-			message: "Send the request body without a `Content-Encoding`.",
-			header:  http.Header{"Accept-Encoding": {"identity"}}, // RFC 9110, section 15.5.16
 		}
 	}
 	return nil

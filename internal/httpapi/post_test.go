@@ -106,7 +106,7 @@ func TestContentOfAPost(t *testing.T) {
 		"a form":            {[]string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
 		"text":              {[]string{"Content-Type", "text/plain"}, 415},
 		"another charset":   {[]string{"Content-Type", "application/json; charset=latin1"}, 415},
-		"compressed":        {[]string{"Content-Type", "application/json", "Content-Encoding", "gzip"}, 415},
+		"compressed":        {[]string{"Content-Type", "application/json", "Content-Encoding", "br"}, 415},
 		"utf-8":             {[]string{"Content-Type", "application/json; charset=UTF-8"}, 200},
 		"uncompressed":      {[]string{"Content-Type", "application/json", "Content-Encoding", "identity"}, 200},
 		"an HTTP/2 upgrade": {[]string{"Content-Type", "application/json", "Upgrade", "h2c"}, 200},
@@ -179,7 +179,7 @@ func TestSubscriptionNeedsAStream(t *testing.T) {
 		s.get(t, []string{"query", subscription}),
 	} {
 		assert.Equal(t, 406, got.status)
-		assert.Contains(t, got.body, "Subscribe with `Accept: text/event-stream`, or over a WebSocket.")
+		assert.Contains(t, got.body, "Subscribe with `Accept: text/event-stream`, with `Accept: multipart/mixed;subscriptionSpec=1.0`, or over a WebSocket.")
 		assert.Contains(t, got.body, `"code":"BAD_USER_INPUT"`)
 		assert.NotContains(t, got.body, `"data"`)
 	}
@@ -203,7 +203,7 @@ func TestAnswerBelongsToTheMediaTypeThatWasAsked(t *testing.T) {
 	}
 	got := s.post(t, `{"query":"{ agentStateCount }"}`, "Accept", "text/html, application/json;q=0")
 	assert.Equal(t, 406, got.status)
-	assert.Contains(t, got.body, "Accept application/graphql-response+json, application/json or text/event-stream.")
+	assert.Contains(t, got.body, "Accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed;subscriptionSpec=1.0.")
 }
 
 // A server that stops cancels what it executes, which is no answer and no error of the client.

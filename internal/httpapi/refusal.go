@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -69,14 +70,10 @@ func wrongMethod(message string, allowed ...string) refusal {
 // writeBody answers with the parts of a body, one behind the other. A failed write is a client that has gone: nobody is
 // left to be told.
 func writeBody(w http.ResponseWriter, status int, media string, parts ...[]byte) {
-	length := 0
-	for _, part := range parts {
-		length += len(part)
-	}
 	header := w.Header()
+	parts = pack(w, header, parts)
 	header.Set("Content-Type", media+"; charset=utf-8")
-	header.Set("Content-Length", fmt.Sprint(length))
-	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Length", strconv.Itoa(lengthOf(parts)))
 	// Answers are private and of the moment; no cache on the way may keep one.
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -49,14 +49,13 @@ func TestUnknownPathIsAJSONError(t *testing.T) {
 func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	s := newServer(t)
 	for _, c := range []struct{ method, path, allow string }{
-		{http.MethodDelete, "/graphql", "GET, POST"},
-		{http.MethodPut, "/graphql", "GET, POST"},
-		{http.MethodHead, "/graphql", "GET, POST"},
-		{http.MethodOptions, "/graphql", "GET, POST"},
-		{"BREW", "/graphql", "GET, POST"},
-		{http.MethodPost, "/health", "GET, HEAD"},
-		{http.MethodPost, "/", "GET, HEAD"},
-		{http.MethodDelete, "/assets/x", "GET, HEAD"},
+		{http.MethodDelete, "/graphql", "GET, POST, OPTIONS"},
+		{http.MethodPut, "/graphql", "GET, POST, OPTIONS"},
+		{http.MethodHead, "/graphql", "GET, POST, OPTIONS"},
+		{"BREW", "/graphql", "GET, POST, OPTIONS"},
+		{http.MethodPost, "/health", "GET, HEAD, OPTIONS"},
+		{http.MethodPost, "/", "GET, HEAD, OPTIONS"},
+		{http.MethodDelete, "/assets/x", "GET, HEAD, OPTIONS"},
 	} {
 		t.Run(c.method+c.path, func(t *testing.T) {
 			got := s.send(t, c.method, c.path, "")
@@ -137,7 +136,7 @@ func TestCrossOriginPostIsRefused(t *testing.T) {
 			got := s.post(t, body, c.header...)
 			assert.Equal(t, c.status, got.status)
 			if c.status == 403 {
-				assert.JSONEq(t, `{"errors":[{"message":"Send requests from a page of this server's own origin, or from outside a browser.",
+				assert.JSONEq(t, `{"errors":[{"message":"Send requests from a page of this server's own origin or one in CORS_ALLOWED_ORIGINS, or from outside a browser.",
 					"extensions":{"code":"FORBIDDEN"}}]}`, got.body)
 			}
 		})

@@ -54,7 +54,7 @@ func checkDocument(text string, schema *ast.Schema, maxTokens int) error {
 	if len(doc.Operations) == 0 {
 		return errors.New("there is no operation in it")
 	}
-	if errs := validator.ValidateWithRules(schema, doc, validationRules()); len(errs) > 0 {
+	if errs := validator.ValidateWithRules(schema, doc, validationRules(true)); len(errs) > 0 {
 		return errs[0]
 	}
 	return nil

@@ -22,6 +22,7 @@ const initTimeout = 10 * time.Second
 type webSocket struct {
 	streams *Streams
 	panics  panicLog
+	origins origins
 	// maxBytes bounds a message of the client, and keepAlive is the time between pings; 0 is none. writeTimeout is how long
 	// the client may take to receive a message.
 	maxBytes                             int64
@@ -36,18 +37,12 @@ type webSocket struct {
 
 var _ graphql.Transport = (*webSocket)(nil)
 
-// Supports tells whether r is the opening handshake of a WebSocket (RFC 6455, section 4.1), and only that: any request may carry
-// another Upgrade.
 func (*webSocket) Supports(r *http.Request) bool { return isHandshake(r) }
-
-func isHandshake(r *http.Request) bool {
-	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
-}
 
 // Do answers the handshake. The connection then has a goroutine of its own, which ends with it: with the return of Do the request
 // and its buffers are free.
 func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	if !ownOrigin(r) {
+	if !ownOrigin(r) && !t.origins.welcome(r) {
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}

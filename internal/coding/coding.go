@@ -1,13 +1,14 @@
-package web
+// Package coding knows the content codings of HTTP that this server speaks: gzip, and none.
+package coding
 
 import (
 	"strconv"
 	"strings"
 )
 
-// acceptsGzip tells whether the values of a request's Accept-Encoding allow gzip (RFC 9110, section 12.5.3): by its name
+// AcceptsGzip tells whether the values of a request's Accept-Encoding allow gzip (RFC 9110, section 12.5.3): by its name
 // or its old one, else by "*". A weight of zero forbids; one that cannot be read does too, as plain is always right.
-func acceptsGzip(values []string) bool {
+func AcceptsGzip(values []string) bool {
 	wildcard := false
 	for element := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		coding, parameters, _ := strings.Cut(element, ";")
