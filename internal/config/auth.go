@@ -63,6 +63,9 @@ func (a Auth) conflicts(listenAddr string) []error {
 	return wrong
 }
 
+// asks tells whether callers are asked who they are.
+func (a Auth) asks() bool { return a.Mode == "tokens" || a.Mode == "jwt" }
+
 // isLoopback tells whether only programs of this host reach an address.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)

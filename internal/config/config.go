@@ -112,6 +112,9 @@ func Load(environ []string) (Config, error) {
 	if c.Warnings = typos(values); c.Embedded() {
 		c.Warnings = append(c.Warnings, nameless(environ)...)
 	}
+	if !c.Auth.asks() && !isLoopback(c.ListenAddr) {
+		c.Warnings = append(c.Warnings, "AUTH_MODE is none: everybody who reaches this address may read and write everything")
+	}
 	return c, nil
 }
 
