@@ -242,7 +242,9 @@ func TestOwnersDoNotMeet(t *testing.T) {
 		identities := func(s *server) (ids struct {
 			AgentState struct {
 				ID       string
-				Messages struct{ Nodes []struct{ ID, MessageID string } }
+				Messages struct {
+					Nodes []struct{ ID, MessageID string }
+				}
 			}
 		}) {
 			s.Must(t, `{ agentState(threadId: "same") { id messages { nodes { id messageId } } } }`, nil, &ids)
@@ -495,4 +497,47 @@ func badFile(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "tokens")
 	require.NoError(t, os.WriteFile(path, []byte("a-token read never ann"), 0o600))
 	return path
+}
+
+// TestAnotherNameOfThisHost: a page whose name was made to point here is told by it, where nobody is asked who he is.
+func TestAnotherNameOfThisHost(t *testing.T) {
+	t.Parallel()
+	open := start(t)
+	asking := start(t, "AUTH_MODE=tokens", "AUTH_TOKENS_FILE="+tokensFile(t, [4]string{"ann", "read", "never", "ann"}))
+	friend := start(t, "CORS_ALLOWED_ORIGINS=http://friend.example")
+	for _, c := range []struct {
+		s               *server
+		host, origin    string
+		want, handshake int
+	}{
+		{open, "evil.example", "http://evil.example", 403, 403},
+		{open, "evil.example:8080", "http://evil.example:8080", 403, 403},
+		{open, "127.0.0.1.evil.example", "http://127.0.0.1.evil.example", 403, 403},
+		{open, "evil.example", "", 200, 101}, // from outside a browser
+		{open, "localhost:8080", "http://localhost:8080", 200, 101},
+		{open, "app.localhost", "http://app.localhost", 200, 101},
+		{open, "127.0.0.1", "http://127.0.0.1", 200, 101},
+		{open, "[::1]:80", "http://[::1]:80", 200, 101},
+		{friend, "friend.example", "http://friend.example", 200, 101},
+		{asking.as("ann"), "agents.example", "http://agents.example", 200, 101}, // it has a name behind a proxy
+	} {
+		headers := http.Header{"Content-Type": {"application/json"}}
+		if c.origin != "" {
+			headers.Set("Origin", c.origin)
+		}
+		request, err := http.NewRequestWithContext(patient(t), http.MethodPost, c.s.URL+"/graphql", strings.NewReader(`{"query":"{ agentStateCount }"}`))
+		require.NoError(t, err)
+		request.Host, request.Header = c.host, headers
+		response, err := c.s.HTTP.Do(request)
+		require.NoError(t, err)
+		_ = response.Body.Close()
+		assert.Equal(t, c.want, response.StatusCode, c)
+		conn, response, err := websocket.Dial(patient(t), c.s.URL+"/graphql", &websocket.DialOptions{
+			HTTPClient: c.s.HTTP, Host: c.host, HTTPHeader: headers, Subprotocols: []string{"graphql-transport-ws"},
+		})
+		assert.Equal(t, c.handshake, response.StatusCode, c)
+		if err == nil {
+			_ = conn.CloseNow()
+		}
+	}
 }

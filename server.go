@@ -100,6 +100,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			Documents:       st,
 			PersistedTTL:    time.Duration(cfg.Documents.PersistedTTL),
 			AllowedOrigins:  cfg.Browsers.AllowedOrigins,
+			LocalPages:      cfg.LocalPages(),
 			HideSchema:      cfg.HideSchema(),
 			Playground:      playground(cfg),
 			Metrics: metrics.Handler(metrics.Sources{

@@ -63,6 +63,9 @@ func (a Auth) conflicts(listenAddr string) []error {
 	return wrong
 }
 
+// LocalPages tells whether only programs of this host can come, and are not asked who they are.
+func (c Config) LocalPages() bool { return !c.Auth.asks() && isLoopback(c.ListenAddr) }
+
 // asks tells whether callers are asked who they are.
 func (a Auth) asks() bool { return a.Mode == "tokens" || a.Mode == "jwt" }
 

@@ -26,7 +26,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
 		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors, who: cfg.Auth,
-		origins: newOrigins(cfg.AllowedOrigins),
+		origins: newOrigins(cfg.AllowedOrigins, cfg.LocalPages),
 	}
 
 	server := handler.New(cfg.Schema)

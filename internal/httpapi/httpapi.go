@@ -41,6 +41,9 @@ type Config struct {
 	PersistedTTL time.Duration
 	// AllowedOrigins are those of the pages that may use the API beside the server's own, as browsers write them, or "*" for all.
 	AllowedOrigins []string
+	// LocalPages says that the server's own pages are at localhost and loopback addresses alone; another name in the address bar of a
+	// browser is somebody else's.
+	LocalPages bool
 	// HideSchema refuses introspection, and leaves suggestions out of errors.
 	HideSchema bool
 	// Playground serves / and /assets/*; nil is none.
@@ -71,7 +74,7 @@ func New(cfg Config) http.Handler {
 	api := newGraphQL(cfg, panics)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
 
-	pages := newOrigins(cfg.AllowedOrigins)
+	pages := newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
 
 	r := chi.NewRouter()
 	r.Use(hardened, panics.middleware, timedBodies(cfg.Limits.BodyTimeout))

@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/go-chi/cors"
 )
@@ -11,11 +14,13 @@ import (
 type origins struct {
 	allowed    []string // "https://app.example", or "*" for all
 	protection *http.CrossOriginProtection
+	// local says that the pages of this server are at the names of this host alone: see rebound.
+	local bool
 }
 
 // newOrigins takes origins as browsers write them, of which the configuration has made sure.
-func newOrigins(allowed []string) origins {
-	o := origins{allowed: allowed, protection: http.NewCrossOriginProtection()}
+func newOrigins(allowed []string, local bool) origins {
+	o := origins{allowed: allowed, protection: http.NewCrossOriginProtection(), local: local}
 	for _, origin := range allowed {
 		if origin == "*" {
 			continue
@@ -36,8 +41,29 @@ func (o origins) welcome(r *http.Request) bool {
 	if o.all() {
 		return true
 	}
+	if o.local && rebound(r) && !slices.Contains(o.allowed, r.Header.Get("Origin")) {
+		return false
+	}
 	// As a POST: for CrossOriginProtection a GET is harmless.
 	return o.protection.Check(&http.Request{Method: http.MethodPost, URL: r.URL, Host: r.Host, Header: r.Header}) == nil
+}
+
+// rebound tells whether a browser sends a request by a name that is none of this host. A page can let its own name point to 127.0.0.1
+// (DNS rebinding), and is of the same origin then as what listens there; where nobody is asked who he is, that would be all that
+// it takes.
+func rebound(r *http.Request) bool {
+	if r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
+		return false // from outside a browser
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+		return false
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err != nil || !ip.Unmap().IsLoopback()
 }
 
 var foreignOrigin = refusal{

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +41,7 @@ func (*webSocket) Supports(r *http.Request) bool { return isHandshake(r) }
 // Do answers the handshake. The connection then has a goroutine of its own, which ends with it: with the return of Do the request
 // and its buffers are free.
 func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	if !ownOrigin(r) && !t.origins.welcome(r) {
+	if !t.origins.welcome(r) {
 		foreignOrigin.write(w, mediaJSON)
 		return
 	}
@@ -113,17 +112,6 @@ func (h *slimHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.wire.reader = bufio.NewReaderSize(h.wire, readBuffer)
 	return h.wire, bufio.NewReadWriter(h.wire.reader, bufio.NewWriterSize(h.wire, writeBuffer)), nil
-}
-
-// ownOrigin tells whether a handshake comes from a page of the server's own host, or from outside a browser, which sends no
-// Origin. Browsers let any page open a WebSocket to any host, and send the visitor's credentials along.
-func ownOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	at, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(at.Host, r.Host)
 }
 
 // dialect is what a subprotocol calls its messages. An empty word is one that it does not have.
