@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,8 @@ import (
 type crowd struct {
 	conns   []*websocket.Conn
 	running sync.WaitGroup
+	// last is the number of the last message of each.
+	last []atomic.Int64
 	// got counts what came since the last await, grown tells that something has.
 	got   atomic.Int64
 	grown chan struct{}
@@ -30,16 +33,16 @@ const opensAtOnce = 32
 
 // listen opens n clients, one for each thread that name gives, and returns when all are subscribed.
 func (b *bench) listen(ctx context.Context, on *process, n int, name func(i int) string) (*crowd, error) {
-	seen := make(map[string]bool)
+	newest := make(map[string]int64)
 	for i := range n {
-		if thread := name(i); !seen[thread] && on != b.floor {
-			seen[thread] = true
-			if err := on.publish(ctx, thread); err != nil {
+		if thread := name(i); newest[thread] == 0 && on != b.floor {
+			var err error
+			if newest[thread], err = on.publish(ctx, thread); err != nil {
 				return nil, err
 			}
 		}
 	}
-	c := &crowd{conns: make([]*websocket.Conn, n), grown: make(chan struct{}, 1)}
+	c := &crowd{conns: make([]*websocket.Conn, n), last: make([]atomic.Int64, n), grown: make(chan struct{}, 1)}
 	opening, octx := errgroup.WithContext(ctx)
 	opening.SetLimit(opensAtOnce)
 	for i := range n {
@@ -51,27 +54,38 @@ func (b *bench) listen(ctx context.Context, on *process, n int, name func(i int)
 	if err := opening.Wait(); err != nil {
 		return nil, err
 	}
-	for _, conn := range c.conns {
-		c.running.Go(func() { c.read(conn) })
+	for i, conn := range c.conns {
+		c.running.Go(func() { c.read(conn, &c.last[i]) })
 	}
-	// The protocol has no word for being subscribed: a message that everybody gets tells it.
-	if on != b.floor {
-		if err := b.awaitSubscribed(ctx, on, c, seen); err != nil {
-			return nil, err
-		}
+	if on == b.floor {
+		return c, c.await(ctx, 1)
 	}
-	return c, nil
+	return c, c.awaitSubscribed(ctx, on, newest, name)
 }
 
-// awaitSubscribed publishes to each thread until everybody has heard something and nothing more is on its way.
-func (b *bench) awaitSubscribed(ctx context.Context, on *process, c *crowd, threads map[string]bool) error {
-	time.Sleep(time.Second)
-	for thread := range threads {
-		if err := on.publish(ctx, thread); err != nil {
-			return err
+// awaitSubscribed publishes to each thread, and again, until everybody has had the newest message of its thread, so that nothing more is on its
+// way: the protocol has no word for being subscribed.
+func (c *crowd) awaitSubscribed(ctx context.Context, on *process, newest map[string]int64, name func(i int) string) error {
+	for range 60 {
+		for thread := range newest {
+			var err error
+			if newest[thread], err = on.publish(ctx, thread); err != nil {
+				return err
+			}
+		}
+		for range 100 {
+			behind := false
+			for i := range c.last {
+				behind = behind || c.last[i].Load() != newest[name(i)]
+			}
+			if !behind {
+				c.got.Store(0)
+				return nil
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	return c.await(ctx, 1)
+	return errors.New("some listeners hear nothing")
 }
 
 // open makes a client that is ready and has subscribed.
@@ -96,7 +110,7 @@ func open(ctx context.Context, on *process, thread string) (*websocket.Conn, err
 }
 
 // read counts the messages until the connection ends, and answers pings.
-func (c *crowd) read(conn *websocket.Conn) {
+func (c *crowd) read(conn *websocket.Conn, last *atomic.Int64) {
 	for {
 		_, message, err := conn.Read(context.Background())
 		if err != nil {
@@ -106,6 +120,7 @@ func (c *crowd) read(conn *websocket.Conn) {
 			_ = conn.Write(context.Background(), websocket.MessageText, []byte(`{"type":"pong"}`))
 			continue
 		}
+		last.Store(seqOf(message))
 		if c.got.Add(1)%int64(len(c.conns)) == 0 {
 			select {
 			case c.grown <- struct{}{}:

@@ -46,6 +46,7 @@ func runFloor() error {
 		}
 		mu.Lock()
 		conns[conn] = struct{}{}
+		_ = conn.Write(context.Background(), websocket.MessageText, frame) // so that the client knows
 		mu.Unlock()
 		_, _, _ = conn.Read(context.Background()) // until it goes
 		mu.Lock()

@@ -151,7 +151,7 @@ func (b *bench) warm(ctx context.Context, p *process) error {
 	}
 	crowd.close()
 	for range 200 {
-		if err := p.publish(ctx, "warm"); err != nil {
+		if _, err := p.publish(ctx, "warm"); err != nil {
 			return err
 		}
 	}
@@ -159,35 +159,42 @@ func (b *bench) warm(ctx context.Context, p *process) error {
 }
 
 const createAndAdd = `mutation($id: ID!, $m: ID!, $c: JSON!) { addMessage(input: {threadId: $id, createIfMissing: true,
-	message: {messageId: $m, type: AI, content: $c}}) { duplicate } }`
+	message: {messageId: $m, type: AI, content: $c}}) { message { seq } } }`
 
 // text is the content of the messages: of an ordinary length.
 var text = strings.Repeat("All work and no play. ", 9)
 
-// publish adds a message to a thread.
-func (p *process) publish(ctx context.Context, thread string) error {
+// publish adds a message to a thread, and gives its number.
+func (p *process) publish(ctx context.Context, thread string) (seq int64, err error) {
 	p.ids++
 	body, err := json.Marshal(map[string]any{
 		"query": createAndAdd, "variables": map[string]any{"id": thread, "m": fmt.Sprintf("%p %d", p, p.ids), "c": text},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.addr+"/graphql", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	answer, err := io.ReadAll(response.Body)
 	if err == nil && (response.StatusCode != http.StatusOK || bytes.Contains(answer, []byte(`"errors"`))) {
 		err = fmt.Errorf("publish: %s", answer)
 	}
-	return err
+	return seqOf(answer), err
+}
+
+// seqOf gives the number of the message in a text.
+func seqOf(text []byte) int64 {
+	_, rest, _ := bytes.Cut(text, []byte(`"seq":`))
+	seq, _ := strconv.ParseInt(string(rest[:max(0, bytes.IndexAny(rest, ",}"))]), 10, 64)
+	return seq
 }
 
 // clockTick is the unit of times in /proc, which Linux fixes for programs. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html

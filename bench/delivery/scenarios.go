@@ -39,7 +39,7 @@ func (b *bench) fanout(ctx context.Context, on *process, n, messages int) (cost,
 	}
 	defer crowd.close()
 	send := func() error {
-		if err := on.publish(ctx, thread); err != nil {
+		if _, err := on.publish(ctx, thread); err != nil {
 			return err
 		}
 		return crowd.await(ctx, 1)
@@ -83,7 +83,7 @@ func (b *bench) spread(ctx context.Context, s size) (float64, error) {
 	defer tick.Stop()
 	for i := range rounds * s.threads {
 		<-tick.C
-		if err := b.server.publish(ctx, name(i)); err != nil {
+		if _, err := b.server.publish(ctx, name(i)); err != nil {
 			return 0, err
 		}
 	}
@@ -105,7 +105,7 @@ func (b *bench) reconnect(ctx context.Context, n int) (took, cpu float64, err er
 	defer crowd.close()
 	b.proxy.block(true)
 	for i := range n {
-		if err := b.other.publish(ctx, name(i)); err != nil {
+		if _, err := b.other.publish(ctx, name(i)); err != nil {
 			return 0, 0, err
 		}
 	}
