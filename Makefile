@@ -1,7 +1,9 @@
 # agentstate. `make test` is the one command for everybody; CI calls it through .ci/run so that nothing is skipped.
 
 GOLANGCI := go tool -modfile=tools.mod golangci-lint
+LICENCES := go tool -modfile=tools.mod go-licenses
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+OUT      ?= agentstate
 FUZZTIME ?= 10s
 
 # With CI=true or NO_SKIP=1 a test that misses something it needs fails instead of being skipped.
@@ -29,8 +31,8 @@ run: ## start the server with an in-memory Redis
 	go run .
 
 .PHONY: build
-build: ## build the binary
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o agentstate .
+build: ## build the binary of VERSION to OUT (agentstate)
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(OUT) .
 
 .PHONY: generate
 generate: ## generate graph/ and the resolvers' signatures from schema.graphqls
@@ -57,6 +59,22 @@ check: quick lint ## everything but the tests: quick and lint
 fmt: ## format the code
 	$(GOLANGCI) fmt
 
+# It asks https://vuln.go.dev, so it is no part of CI, which needs no internet.
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the code calls
+	go tool -modfile=tools.mod govulncheck ./...
+
+# Of all modules of go.mod, those of the tests and the generator too. What it says about code that is not Go, and about addresses
+# that it cannot reach, changes nothing. A test compares the list with go.mod, and its licences with those that may be used.
+LISTED := --include_tests --ignore agentstate ./... github.com/99designs/gqlgen
+
+.PHONY: licences
+licences: ## list the licences of all dependencies in docs/licences.csv, and refuse copyleft
+	@$(LICENCES) check --disallowed_types=forbidden,restricted,unknown $(LISTED) 2>.licences.log || { cat .licences.log; rm .licences.log; exit 1; }
+	@$(LICENCES) report --template .ci/licences.tpl $(LISTED) >docs/licences.csv 2>.licences.log || { cat .licences.log; rm .licences.log; exit 1; }
+	@rm .licences.log
+	@git --no-pager diff --stat -- docs/licences.csv
+
 .PHONY: cover
 cover: ## measure what the tests cover
 	go test -coverpkg=./... -coverprofile=cover.out ./...
@@ -78,6 +96,13 @@ ROUNDS ?= 20
 .PHONY: faults
 faults: ## break everything for ROUNDS (20) rounds while messages flow, and see that none is lost (SEED)
 	go test -v -count=1 -timeout 60m ./e2e/faults -args -seed=$(SEED) -rounds=$(ROUNDS)
+
+ABUSERS ?= 200
+DURATION ?= 30s
+
+.PHONY: abuse
+abuse: ## mix ABUSERS (200) bad clients with good ones for DURATION (30s), and see that only the bad ones suffer (SEED)
+	go test -v -count=1 -timeout 60m ./e2e/abuse -args -seed=$(SEED) -abusers=$(ABUSERS) -duration=$(DURATION)
 
 .PHONY: bench
 bench: ## measure what live delivery costs

@@ -12,17 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"text/tabwriter"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"agentstate/internal/redistest"
+	"agentstate/internal/servertest"
 )
 
 var (
@@ -44,7 +40,7 @@ const (
 func TestNothingIsLost(t *testing.T) {
 	own := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	w := &world{tb: t, redis: own, ledger: newLedger()}
-	binary := build(t)
+	binary := servertest.Build(t)
 	for i := range servers {
 		w.servers = append(w.servers, startServer(t, fmt.Sprintf("server %d", i), binary, redistest.NewProxy(t, own.Addr())))
 	}
@@ -69,18 +65,6 @@ func TestNothingIsLost(t *testing.T) {
 	w.awaitListeners()
 	w.check()
 	report(t, w, counts)
-}
-
-// build makes the binary that the servers run.
-func build(tb testing.TB) string {
-	tb.Helper()
-	binary := filepath.Join(tb.TempDir(), "agentstate")
-	_, here, _, _ := runtime.Caller(0)
-	command := exec.Command("go", "build", "-o", binary, ".")
-	command.Dir = filepath.Join(filepath.Dir(here), "..", "..")
-	out, err := command.CombinedOutput()
-	require.NoError(tb, err, string(out))
-	return binary
 }
 
 // report prints what happened.

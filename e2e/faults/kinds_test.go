@@ -22,7 +22,7 @@ var faults = []fault{
 			s.proxy.CutAll()
 			hold(random, 20, 100)
 		}
-		return fmt.Sprintf("%s, %d times", s.name, times)
+		return fmt.Sprintf("%s, %d times", s.Name, times)
 	}},
 	{"redis unreachable", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
@@ -30,21 +30,21 @@ var faults = []fault{
 		s.proxy.CutAll()
 		d := hold(random, 100, 1500)
 		s.proxy.Block(false)
-		return fmt.Sprintf("%s, %v", s.name, d)
+		return fmt.Sprintf("%s, %v", s.Name, d)
 	}},
 	{"replies delayed", func(w *world, random *rand.Rand) string {
 		s, by := w.any(random), time.Duration(1+random.IntN(30))*time.Millisecond
 		s.proxy.Delay(by)
 		d := hold(random, 200, 1000)
 		s.proxy.Delay(0)
-		return fmt.Sprintf("%s, each by %v, %v", s.name, by, d)
+		return fmt.Sprintf("%s, each by %v, %v", s.Name, by, d)
 	}},
 	{"announcements lost", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
 		s.proxy.Mute(true)
 		d := hold(random, 100, 1500)
 		s.proxy.Mute(false)
-		return fmt.Sprintf("%s, %v", s.name, d)
+		return fmt.Sprintf("%s, %v", s.Name, d)
 	}},
 	{"replies lost", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
@@ -52,7 +52,7 @@ var faults = []fault{
 		d := hold(random, 50, 500)
 		s.proxy.CutAll() // a connection that has missed a reply is of no more use
 		s.proxy.DropReplies(false)
-		return fmt.Sprintf("%s, %v", s.name, d)
+		return fmt.Sprintf("%s, %v", s.Name, d)
 	}},
 	{"redis killed", func(w *world, random *rand.Rand) string {
 		w.redis.Kill()
@@ -73,23 +73,23 @@ var faults = []fault{
 	}},
 	{"server killed", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
-		s.kill()
+		s.Kill()
 		d := hold(random, 10, 500)
-		s.start()
-		return fmt.Sprintf("%s, away for %v", s.name, d)
+		s.Start()
+		return fmt.Sprintf("%s, away for %v", s.Name, d)
 	}},
 	{"server stopped", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
-		s.stop()
-		s.start()
-		return s.name
+		s.Stop()
+		s.Start()
+		return s.Name
 	}},
 	{"server frozen", func(w *world, random *rand.Rand) string {
 		s := w.any(random)
-		s.freeze(true)
+		s.Freeze(true)
 		d := hold(random, 100, 1000)
-		s.freeze(false)
-		return fmt.Sprintf("%s, %v", s.name, d)
+		s.Freeze(false)
+		return fmt.Sprintf("%s, %v", s.Name, d)
 	}},
 	{"clients paused", func(w *world, random *rand.Rand) string {
 		d := time.Duration(200+random.IntN(1500)) * time.Millisecond

@@ -37,7 +37,7 @@ type listener struct {
 
 func (l *listener) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		stream, err := l.transport.Open(l.w.servers[l.target].client, messageAdded, vars{"id": threadID(l.thread), "after": l.cursor})
+		stream, err := l.transport.Open(l.w.servers[l.target].Client, messageAdded, vars{"id": threadID(l.thread), "after": l.cursor})
 		if err == nil {
 			ok := l.read(ctx, stream)
 			stream.Close()

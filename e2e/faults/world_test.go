@@ -112,7 +112,7 @@ func (w *world) createThreads() {
 				}
 			}
 		}
-		w.servers[0].client.Must(w.tb, createThread, vars{"id": threadID(i)}, &got)
+		w.servers[0].Client.Must(w.tb, createThread, vars{"id": threadID(i)}, &got)
 		w.starts[i] = got.CreateAgentState.AgentState.Messages.Nodes[0].Cursor
 		require.True(w.tb, w.ledger.enter(i, 1, "first"))
 	}
@@ -149,7 +149,7 @@ func (w *world) write(thread int, id string, random *rand.Rand) bool {
 	deadline := time.Now().Add(patience)
 	for attempt, target := 0, random.IntN(servers); ; attempt, target = attempt+1, (target+1)%servers {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		data, errs, status := w.servers[target].client.Do(ctx, addMessage, vars{"id": threadID(thread), "m": id})
+		data, errs, status := w.servers[target].Client.Do(ctx, addMessage, vars{"id": threadID(thread), "m": id})
 		cancel()
 		if len(errs) == 0 {
 			var got struct {
@@ -267,7 +267,7 @@ func (w *world) stored(thread int) []stored {
 				}
 			}
 		}
-		w.servers[0].client.Must(w.tb, readMessages, vars{"id": threadID(thread), "after": after}, &got)
+		w.servers[0].Client.Must(w.tb, readMessages, vars{"id": threadID(thread), "after": after}, &got)
 		page := got.AgentState.Messages
 		all, after = append(all, page.Nodes...), &page.PageInfo.EndCursor
 		if !page.PageInfo.HasNextPage {

@@ -1,0 +1,3 @@
+package,licence
+{{ range . }}{{ .Name }},{{ .LicenseName }}
+{{ end }}
