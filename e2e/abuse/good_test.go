@@ -28,7 +28,7 @@ const (
 	// threads are those that the good clients write to. The bad ones listen to them too.
 	threads, listeners, readers = 3, 9, 4
 	// pace is how long a good client thinks between two requests.
-	pace = 10 * time.Millisecond
+	pace = 50 * time.Millisecond
 	// messageBytes is the size of a message: large enough that one who does not read is soon noticed.
 	messageBytes = 16 << 10
 )
@@ -54,6 +54,7 @@ type company struct {
 
 func newCompany(tb testing.TB, s *servertest.Server) *company {
 	tb.Helper()
+	s.Client.HTTP = &http.Client{Transport: &elsewhere{RoundTripper: s.Client.HTTP.Transport}}
 	c := &company{tb: tb, server: s}
 	for i := range threads {
 		var got struct {
@@ -67,6 +68,24 @@ func newCompany(tb testing.TB, s *servertest.Server) *company {
 		c.cursors[i], c.written[i] = got.CreateAgentState.AgentState.Messages.Nodes[0].Cursor, 1
 	}
 	return c
+}
+
+// elsewhere makes requests come from many addresses, as those of good clients do: the bad ones share one.
+type elsewhere struct {
+	http.RoundTripper
+	count atomic.Int64
+}
+
+// RoundTrip sends a request.
+func (e *elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.0.0.%d", e.count.Add(1)%250))
+	return e.RoundTripper.RoundTrip(r)
+}
+
+// CloseIdleConnections is what http.Client looks for.
+func (e *elsewhere) CloseIdleConnections() {
+	e.RoundTripper.(interface{ CloseIdleConnections() }).CloseIdleConnections() //nolint:forcetypeassert // it is that of net/http
 }
 
 // latencies are how long requests took.
@@ -89,6 +108,18 @@ func (c *company) spend(d time.Duration, enough func() bool) spell {
 	c.tb.Helper()
 	var mu sync.Mutex
 	var all latencies
+	var working, listening sync.WaitGroup
+	var goals [threads]atomic.Int64 // the last number of each thread, once it is known
+	for i := range listeners {
+		thread, transport := i%threads, gqltest.Transports[i/threads%len(gqltest.Transports)]
+		stream := transport.Subscribe(c.tb, c.server.Client, messageAdded, vars{"id": threadID(thread), "after": c.cursors[thread]})
+		from := c.written[thread]
+		listening.Go(func() {
+			defer stream.Close()
+			c.listen(fmt.Sprintf("a listener of %s over %s", threadID(thread), transport.Name), stream, from, &goals[thread])
+		})
+	}
+	// The clock starts when the listeners stand: to open them may take long among the bad ones.
 	ctx, cancel := context.WithTimeout(context.Background(), d+patience)
 	defer cancel()
 	start, server, clients := time.Now(), cpu(c.tb, c.server.PID()), cpu(c.tb, os.Getpid())
@@ -98,7 +129,6 @@ func (c *company) spend(d time.Duration, enough func() bool) spell {
 		}
 		cancel()
 	}()
-	var working, listening sync.WaitGroup
 	work := func(step func() bool) {
 		working.Go(func() {
 			var own latencies
@@ -113,16 +143,6 @@ func (c *company) spend(d time.Duration, enough func() bool) spell {
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, own...)
-		})
-	}
-	var goals [threads]atomic.Int64 // the last number of each thread, once it is known
-	for i := range listeners {
-		thread, transport := i%threads, gqltest.Transports[i/threads%len(gqltest.Transports)]
-		stream := transport.Subscribe(c.tb, c.server.Client, messageAdded, vars{"id": threadID(thread), "after": c.cursors[thread]})
-		from := c.written[thread]
-		listening.Go(func() {
-			defer stream.Close()
-			c.listen(fmt.Sprintf("a listener of %s over %s", threadID(thread), transport.Name), stream, from, &goals[thread])
 		})
 	}
 	for i := range threads {

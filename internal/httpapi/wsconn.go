@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,23 +190,42 @@ func (c *wsConn) readAll() (err error) {
 		}
 	}()
 	for first := true; first || c.wire.unread(); first = false {
-		_, data, err := c.conn.Read(context.Background()) // ends with the connection
+		message, err := c.readOne()
 		if err != nil {
 			return err
-		}
-		c.unanswered.Store(0)
-		if err := c.keepPace(len(data)); err != nil {
-			return err
-		}
-		message, refused := decodeObjectOf("messages", data)
-		if refused != nil {
-			return closing{closeInvalidMessage, refused.message}
 		}
 		if err := c.handle(message); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// incoming are buffers for messages of clients, of all sizes that they may have: a client that sends large ones, which may be
+// refused at their very end, shall cost no more than to receive them.
+var incoming = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readOne takes in a message.
+func (c *wsConn) readOne() (map[string]any, error) {
+	_, reader, err := c.conn.Reader(context.Background()) // ends with the connection
+	if err != nil {
+		return nil, err
+	}
+	data := incoming.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool makes nothing else
+	defer incoming.Put(data)
+	data.Reset()
+	if _, err := data.ReadFrom(reader); err != nil {
+		return nil, err
+	}
+	c.unanswered.Store(0)
+	if err := c.keepPace(data.Len()); err != nil {
+		return nil, err
+	}
+	message, refused := decodeObjectOf("messages", data.Bytes()) // keeps nothing of it
+	if refused != nil {
+		return nil, closing{closeInvalidMessage, refused.message}
+	}
+	return message, nil
 }
 
 // unpaced is how many bytes a connection may send before it has a pace: a listener never comes so far, and saves it.
