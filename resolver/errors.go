@@ -142,7 +142,11 @@ func (r *Resolver) Present(ctx context.Context, err error) *gqlerror.Error {
 	default:
 		known = r.internal(ctx, err)
 	}
-	if known.Code == CodeUnavailable {
+	switch {
+	case known.Code != CodeUnavailable:
+	case errors.Is(ctx.Err(), context.Canceled): // nobody is there to see it
+		r.Log.DebugContext(ctx, "an operation ended before it had an answer", "path", shown.Path.String(), "error", known.cause)
+	default:
 		r.Log.WarnContext(ctx, "redis is unavailable", "path", shown.Path.String(), "error", known.cause)
 	}
 	shown.Message = known.Message
