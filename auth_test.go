@@ -246,7 +246,8 @@ func TestOwnersDoNotMeet(t *testing.T) {
 					Nodes []struct{ ID, MessageID string }
 				}
 			}
-		}) {
+		},
+		) {
 			s.Must(t, `{ agentState(threadId: "same") { id messages { nodes { id messageId } } } }`, nil, &ids)
 			return ids
 		}
@@ -289,7 +290,8 @@ func TestHealthTellsDetailsToAdministrators(t *testing.T) {
 		report := func(token string) (r struct {
 			Status, Hostname string
 			Redis            map[string]any `json:"redis_status"`
-		}) {
+		},
+		) {
 			answer := s.Send(t, http.MethodGet, "/health", "", "Authorization", header(token))
 			require.Equal(t, http.StatusOK, answer.Status)
 			require.NoError(t, json.Unmarshal([]byte(answer.Body), &r))

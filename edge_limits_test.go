@@ -101,10 +101,16 @@ func TestAttacksAreCheap(t *testing.T) {
 		{"a list of wrong values", `{ agentState(threadId: "a") { messages(types: [` + repeat("HUMAM ", 1900) + `]) { totalCount } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
 		{"a deep literal", `mutation { setContext(input: {threadId: "a", context: ` + repeat("[", 900) + repeat("]", 900) + `}) { agentState { id } } }`, nil, "GRAPHQL_VALIDATION_FAILED"},
 		{"a deep document", repeat("{ a ", 600) + repeat("}", 600), nil, "LIMIT_EXCEEDED"},
-		{"a deep list in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
-			vars{"t": json.RawMessage(repeat("[", 90) + repeat("]", 90))}, "BAD_USER_INPUT"},
-		{"a list of 20,000 items in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
-			vars{"t": json.RawMessage("[" + repeat(`"AI",`, 19_999) + `"AI"]`)}, ""},
+		{
+			"a deep list in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
+			vars{"t": json.RawMessage(repeat("[", 90) + repeat("]", 90))},
+			"BAD_USER_INPUT",
+		},
+		{
+			"a list of 20,000 items in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
+			vars{"t": json.RawMessage("[" + repeat(`"AI",`, 19_999) + `"AI"]`)},
+			"",
+		},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
