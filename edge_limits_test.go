@@ -107,8 +107,18 @@ func TestAttacksAreCheap(t *testing.T) {
 			"BAD_USER_INPUT",
 		},
 		{
-			"a list of 20,000 items in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
-			vars{"t": json.RawMessage("[" + repeat(`"AI",`, 19_999) + `"AI"]`)},
+			"a list of 50,000 items in a variable", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
+			vars{"t": json.RawMessage("[" + repeat(`"AI",`, 49_999) + `"AI"]`)},
+			"LIMIT_EXCEEDED",
+		},
+		{
+			"lists of a variable that add up", `mutation($i: UpdateAgentStateInput!) { updateAgentState(input: $i) { agentState { id } } }`,
+			vars{"i": json.RawMessage(`{"threadId": "a", "plan": [` + repeat(`{"subtasks": [`+repeat(`"s",`, 500)+`"s"]},`, 20) + `{"subtasks": ["s"]}]}`)},
+			"LIMIT_EXCEEDED",
+		},
+		{
+			"as many items as there may be", `query($t: [MessageType!]) { agentState(threadId: "a") { messages(types: $t) { totalCount } } }`,
+			vars{"t": json.RawMessage("[" + repeat(`"AI",`, 9_999) + `"AI"]`)},
 			"",
 		},
 	} {

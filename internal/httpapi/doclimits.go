@@ -34,6 +34,7 @@ type documentLimits struct {
 	limits    DocumentLimits
 	maxTokens int
 	known     *cache[*ast.QueryDocument]
+	schema    *ast.Schema
 }
 
 // ExtensionName names the extension.
@@ -42,16 +43,19 @@ func (documentLimits) ExtensionName() string { return "DocumentLimits" }
 // Validate has nothing to check.
 func (documentLimits) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationParameters refuses a document beyond a limit. It changes nothing.
+// MutateOperationParameters refuses a document beyond a limit, and variables. It changes nothing.
 func (d documentLimits) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
-	if _, ok := d.known.Get(ctx, params.Query); ok {
-		return nil
+	doc, known := d.known.Get(ctx, params.Query)
+	if !known {
+		var err error
+		if doc, err = parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, d.maxTokens); err != nil || doc == nil {
+			return nil //nolint:nilerr // the executor finds the same, and tells it
+		}
+		if refused := d.limits.check(doc); refused != nil {
+			return refused
+		}
 	}
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, d.maxTokens)
-	if err != nil || doc == nil {
-		return nil //nolint:nilerr // the executor finds the same, and tells it
-	}
-	return d.limits.check(doc)
+	return checkItems(d.schema, doc, params)
 }
 
 // check gives the first limit that a parsed document exceeds. Its steps are linear in the length of the document: each fragment is

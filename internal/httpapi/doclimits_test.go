@@ -170,7 +170,7 @@ func TestMeasuringIsLinear(t *testing.T) {
 // A document that is known is not looked at again: it has passed.
 func TestDocumentLimitsLookAtANewDocumentOnly(t *testing.T) {
 	known := newCache[*ast.QueryDocument](10, 1000, 100)
-	limits := documentLimits{DocumentLimits{Depth: 1}, 100, known}
+	limits := documentLimits{DocumentLimits{Depth: 1}, 100, known, &ast.Schema{}}
 	deep := &graphql.RawParams{Query: `{ a { b } }`}
 	assert.NotNil(t, limits.MutateOperationParameters(t.Context(), deep))
 	known.Add(t.Context(), deep.Query, parsed(t, deep.Query))

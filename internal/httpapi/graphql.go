@@ -48,7 +48,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 	}
 	persisted := newPersistedQueries(cfg)
 	server.Use(persisted) // the first that looks at parameters: those behind it see the text
-	server.Use(documentLimits{cfg.Limits.Document, cfg.MaxQueryTokens, known.cache})
+	server.Use(documentLimits{cfg.Limits.Document, cfg.MaxQueryTokens, known.cache, schema})
 	server.Use(strictVariables{schema})
 	server.Use(newComplexity(schema, cfg.Limits.Complexity))
 	server.Use(deadlines{cfg.Limits.OperationTimeout})
