@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -268,5 +271,46 @@ func TestListenersThatWaitCostOneGoroutine(t *testing.T) {
 			}
 		}
 		return serving == listeners && reading == listeners
+	})
+}
+
+// TestManyCyclesOnOneConnection: subscribing and unsubscribing as fast as it goes leaves nothing behind, and the connection works on.
+func TestManyCyclesOnOneConnection(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *server) {
+		const cycles = 10_000
+		create(t, s, "a")
+		ctx := patient(t)
+		conn, _, err := websocket.Dial(ctx, s.URL+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+		require.NoError(t, err)
+		defer conn.CloseNow()
+		require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"type":"connection_init"}`)))
+		answers := make(chan string, cycles)
+		go func() { // ends with the connection
+			defer close(answers)
+			for {
+				_, message, err := conn.Read(context.Background())
+				if err != nil {
+					return
+				}
+				answers <- string(message)
+			}
+		}()
+		for i := range cycles {
+			id := strconv.Itoa(i)
+			require.NoError(t, conn.Write(ctx, websocket.MessageText,
+				[]byte(`{"id":"`+id+`","type":"subscribe","payload":{"query":"subscription { messageAdded(threadId: \"a\") { seq } }"}}`)))
+			require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"id":"`+id+`","type":"complete"}`)))
+		}
+		require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"id":"last","type":"subscribe","payload":{"query":"{ agentStateCount }"}}`)))
+		for answer := range answers {
+			if strings.Contains(answer, `"last"`) {
+				assert.JSONEq(t, `{"id":"last","type":"next","payload":{"data":{"agentStateCount":1}}}`, answer)
+				break
+			}
+			// Where they come faster than they can end, there is a word for it.
+			require.Regexp(t, `connection_ack|LIMIT_EXCEEDED`, answer)
+		}
+		eventually(t, "no listener is left", func() bool { return metric(t, s, "agentstate_listeners") == "0" })
+		assert.Equal(t, "1", metric(t, s, "agentstate_streams"))
 	})
 }

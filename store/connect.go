@@ -52,6 +52,7 @@ func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
 		// Saves commands on each new connection that Redis 7 only refuses.
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		Dialer:                   steadily(redis.NewDialer(&redis.Options{DialTimeout: c.ConnectTimeout, TLSConfig: c.TLS})),
 	}
 	switch {
 	case o.MasterName != "":
@@ -89,7 +90,20 @@ func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
 	o.DialerRetries, o.DialerRetryTimeout = dialRetries, dialPause
 	o.ContextTimeoutEnabled, o.DisableIdentity = true, true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.Dialer = steadily(redis.NewDialer(o))
 	return redis.NewClient(o), Standalone, nil
+}
+
+// dialer makes a connection.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// steadily makes a connection although nobody waits for it any more, within its timeout: the pool will use it. go-redis 9.23 counts a
+// caller who goes while it dials for him as a failure of Redis, and after as many of them as the pool has places it answers
+// everybody with the error of the last one, that it was cancelled, until it has dialled again (dialConn in its pool.go).
+func steadily(dial dialer) dialer {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return dial(context.WithoutCancel(ctx), network, addr)
+	}
 }
 
 // withoutURL gives the text of an error without the URL, which may hold a password.

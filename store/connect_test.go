@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"testing"
 	"time"
 
@@ -59,4 +61,16 @@ func TestBadURLDoesNotTellItsPassword(t *testing.T) {
 		require.Error(t, err, url)
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
+}
+
+// A caller who goes while a connection is made for him is no failure of Redis: the pool counts them, and fails for everybody.
+func TestDiallingIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	server, client := net.Pipe()
+	defer server.Close()
+	conn, err := steadily(func(ctx context.Context, _, _ string) (net.Conn, error) { return client, ctx.Err() })(gone, "tcp", "redis:6379")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
 }

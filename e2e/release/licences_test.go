@@ -43,16 +43,18 @@ func TestLicences(t *testing.T) {
 		}
 		assert.True(t, found, "%s has no licence in docs/licences.csv: run `make licences`, and look at what it says", m.Path)
 	}
-	for name, licence := range packages {
+	for name, parts := range packages {
 		assert.True(t, used[name], "%s is in docs/licences.csv and in no module of go.mod: run `make licences`", name)
-		if exceptions[name] != licence {
-			assert.Contains(t, permissive, licence, "%s may not be used under this licence", name)
+		for _, licence := range parts {
+			if exceptions[name] != licence {
+				assert.Contains(t, permissive, licence, "%s may not be used under this licence", name)
+			}
 		}
 	}
 }
 
-// licences reads docs/licences.csv: the licence of each package.
-func licences(t *testing.T) map[string]string {
+// licences reads docs/licences.csv: the licences of each package, of which parts may have others.
+func licences(t *testing.T) map[string][]string {
 	t.Helper()
 	file, err := os.Open(filepath.Join(servertest.Root(), "docs", "licences.csv"))
 	require.NoError(t, err)
@@ -61,10 +63,10 @@ func licences(t *testing.T) map[string]string {
 	require.NoError(t, err)
 	require.Equal(t, []string{"package", "licence"}, rows[0])
 	require.True(t, slices.IsSortedFunc(rows[1:], func(a, b []string) int { return strings.Compare(a[0], b[0]) }))
-	found := make(map[string]string)
+	found := make(map[string][]string)
 	for _, row := range rows[1:] {
-		require.NotContains(t, found, row[0])
-		found[row[0]] = row[1]
+		require.NotContains(t, found[row[0]], row[1])
+		found[row[0]] = append(found[row[0]], row[1])
 	}
 	return found
 }
