@@ -19,7 +19,7 @@ func watchFile(path string, content []byte, interval time.Duration, changed func
 		defer close(w.done)
 		tick := time.NewTicker(interval)
 		defer tick.Stop()
-		failing := false
+		sight := sight{content: content, last: content}
 		for {
 			select {
 			case <-w.quit:
@@ -27,22 +27,39 @@ func watchFile(path string, content []byte, interval time.Duration, changed func
 			case <-tick.C:
 			}
 			now, err := os.ReadFile(path) //nolint:gosec // the operator names it
-			switch {
-			case err != nil && !failing:
-				changed(nil, err)
-			case err == nil && !bytes.Equal(now, content):
-				content = now
-				changed(now, nil)
+			if sight.news(now, err) {
+				changed(now, err)
 			}
-			failing = err != nil
 		}
 	}()
 	return w
 }
 
 func (w watch) stop() {
-	if w.quit != nil {
-		close(w.quit)
-		<-w.done
+	close(w.quit)
+	<-w.done
+}
+
+// sight is what was seen of a file.
+type sight struct {
+	content []byte // what it is
+	last    []byte // as what it was read last
+	failing bool
+}
+
+// news tells whether what was read now is worth telling. A change is when the file was read twice like that: half of one that is just
+// being written would revoke what is in the other half.
+func (s *sight) news(now []byte, err error) bool {
+	if err != nil {
+		defer func() { s.failing = true }()
+		return !s.failing
 	}
+	s.failing = false
+	settled := bytes.Equal(now, s.last)
+	s.last = now
+	if !settled || bytes.Equal(now, s.content) {
+		return false
+	}
+	s.content = now
+	return true
 }
