@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -22,7 +21,6 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/time/rate"
 )
 
 // JWTOptions say whose tokens are accepted. One of Secret, KeyFile and JWKS must be given.
@@ -55,7 +53,7 @@ const (
 	algEdDSA = "EdDSA"
 )
 
-// NewJWT reads the keys; those at a URL it reads when they are first needed, if they cannot be had now.
+// NewJWT reads the keys; those at a URL need not be there yet.
 func NewJWT(o JWTOptions) (*JWT, error) {
 	j := &JWT{options: o, close: func() {}}
 	algorithms, err := j.readKeys()
@@ -156,10 +154,7 @@ func (j *JWT) useFile() error {
 	}
 	var current atomic.Pointer[keyfunc.Keyfunc]
 	load := func(content []byte) error {
-		keys, err := keyfunc.NewJWKSetJSON(content)
-		if err == nil {
-			err = checkSet(keys.Storage())
-		}
+		keys, err := parseKeys(content)
 		if err == nil {
 			current.Store(&keys)
 		}
@@ -202,64 +197,15 @@ func checkSet(set jwkset.Storage) error {
 	return errors.New("there is no key of RS256, ES256 or EdDSA in it")
 }
 
-const (
-	// keysTimeout is how long reading the keys may take, keysInterval how often they are read without need, and unknownKeyInterval how
-	// often at most because a token names one that is not there.
-	keysTimeout        = 5 * time.Second
-	keysInterval       = 10 * time.Minute
-	unknownKeyInterval = 10 * time.Second
-	// keysBytes bounds the answer.
-	keysBytes = 1 << 20
-)
-
-// useURL takes the keys from a URL, now and then, and when a token names one that is not known.
+// useURL takes the keys from a URL, which need not answer yet.
 func (j *JWT) useURL() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	j.close = cancel
-	log := j.options.Log
-	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{j.options.JWKS}, keyfunc.Override{
-		Client:            &http.Client{Transport: bounded{http.DefaultTransport}, Timeout: keysTimeout},
-		HTTPTimeout:       keysTimeout,
-		RefreshInterval:   keysInterval,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
-		RateLimitWaitMax:  time.Millisecond, // whoever names unknown keys does not hold up himself and others
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-			return func(_ context.Context, err error) {
-				log.Error("the keys that tokens are signed with cannot be read", "error", err)
-			}
-		},
-	})
-	if err != nil {
-		cancel()
-		return err
+	if _, err := http.NewRequest(http.MethodGet, j.options.JWKS, http.NoBody); err != nil { //nolint:noctx,nolintlint // it is not sent
+		return errors.New("it is no URL")
 	}
-	j.keys = func(ctx context.Context) jwt.Keyfunc {
-		return checked(func(t *jwt.Token) (any, error) {
-			key, err := keys.KeyfuncCtx(ctx)(t)
-			if err != nil {
-				if all, _ := keys.Storage().KeyReadAll(ctx); len(all) == 0 {
-					return nil, ErrUnavailable
-				}
-			}
-			return key, err
-		})
-	}
+	keys := newRemoteKeys(j.options.JWKS, unknownKeyInterval, j.options.Log)
+	j.close = keys.close
+	j.keys = func(context.Context) jwt.Keyfunc { return checked(keys.key) }
 	return nil
-}
-
-// bounded bounds the bodies of answers.
-type bounded struct{ http.RoundTripper }
-
-// RoundTrip sends a request.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.RoundTripper.RoundTrip(r)
-	if err == nil {
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(response.Body, keysBytes), response.Body}
-	}
-	return response, err
 }
 
 // checked gives a key only for the algorithm that it is for: a token may not choose. To a token that names no key it gives all of those.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -16,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -248,45 +250,96 @@ func TestKeysInAFileAreReadAgain(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 }
 
-// The keys rotate at their URL: a token that names a new one makes them be read again, and many that name none do not, each time.
-func TestKeysAtAURL(t *testing.T) {
-	t.Parallel()
-	signers := newSigners(t)
-	var current atomic.Pointer[string]
-	var asked atomic.Int64
-	first, second := set(t, signers["RS256"]), set(t, signers["RS256"], signers["EdDSA"])
-	current.Store(&first)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
-		_, _ = io.WriteString(w, *current.Load())
-	}))
-	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	j := newJWT(t, JWTOptions{JWKS: server.URL})
-	_, err := j.Authenticate(t.Context(), signers["RS256"].sign(t, claims()))
-	require.NoError(t, err)
-	current.Store(&second)
-	_, err = j.Authenticate(t.Context(), signers["EdDSA"].sign(t, claims()))
-	require.NoError(t, err, "a key that is new")
-	before := asked.Load()
-	for range 50 {
-		_, err = j.Authenticate(t.Context(), signer{signers["EdDSA"].method, signers["EdDSA"].key, "unknown"}.sign(t, claims()))
-		require.ErrorIs(t, err, ErrInvalid)
-	}
-	assert.LessOrEqual(t, asked.Load(), before+1)
+// keysServer serves key sets, slowly.
+type keysServer struct {
+	*httptest.Server
+	content atomic.Pointer[string] // nil fails
+	asked   atomic.Int64
 }
 
-func TestKeysThatCannotBeHad(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write(make([]byte, keysBytes+1)) // too much, and rubbish
+func newKeysServer(t *testing.T) *keysServer {
+	t.Helper()
+	s := &keysServer{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
+		select { // no network is faster
+		case <-time.After(30 * time.Millisecond):
+		case <-r.Context().Done():
+		}
+		content := s.content.Load()
+		if content == nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(w, *content)
 	}))
-	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	s := newSigners(t)["ES256"]
-	j := newJWT(t, JWTOptions{JWKS: server.URL})
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *keysServer) serve(content string) { s.content.Store(&content) }
+
+// accepts makes a JWT of which unknown keys may make it read them again so often.
+func (s *keysServer) accepts(t *testing.T, pause time.Duration) *JWT {
+	t.Helper()
+	j := newJWT(t, JWTOptions{Secret: secret}) // for its parser
+	keys := newRemoteKeys(s.URL, pause, logTo(&logged{}))
+	t.Cleanup(keys.close)
+	j.parser = jwt.NewParser(jwt.WithValidMethods([]string{algRSA, algECDSA, algEdDSA}), jwt.WithExpirationRequired())
+	j.keys = func(context.Context) jwt.Keyfunc { return checked(keys.key) }
+	return j
+}
+
+// The keys rotate at their URL: a token that names a new one makes them be read again.
+func TestKeysAtAURLRotate(t *testing.T) {
+	t.Parallel()
+	signers, server := newSigners(t), newKeysServer(t)
+	server.serve(set(t, signers["RS256"]))
+	j := server.accepts(t, 0)
+	_, err := j.Authenticate(t.Context(), signers["RS256"].sign(t, claims()))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, server.asked.Load())
+	server.serve(set(t, signers["EdDSA"]))
+	_, err = j.Authenticate(t.Context(), signers["EdDSA"].sign(t, claims()))
+	require.NoError(t, err, "a key that is new")
+	_, err = j.Authenticate(t.Context(), signers["RS256"].sign(t, claims()))
+	require.ErrorIs(t, err, ErrInvalid, "one that is gone")
+	server.content.Store(nil)
+	_, err = j.Authenticate(t.Context(), signers["EdDSA"].sign(t, claims()))
+	require.NoError(t, err, "what is known stays good")
+	_, err = j.Authenticate(t.Context(), signers["ES256"].sign(t, claims()))
+	require.ErrorIs(t, err, ErrUnavailable, "its key may be in what cannot be read")
+}
+
+// Anybody can make tokens that name unknown keys.
+func TestUnknownKeysDoNotMakeThemBeReadEachTime(t *testing.T) {
+	t.Parallel()
+	s, server := newSigners(t)["ES256"], newKeysServer(t)
+	server.serve(set(t, s))
+	j := server.accepts(t, time.Hour)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			_, err := j.Authenticate(t.Context(), signer{s.method, s.key, "unknown"}.sign(t, claims()))
+			assert.ErrorIs(t, err, ErrInvalid)
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, 1, server.asked.Load())
+}
+
+func TestKeysThatComeLater(t *testing.T) {
+	t.Parallel()
+	s, server := newSigners(t)["ES256"], newKeysServer(t)
+	server.serve(strings.Repeat(" ", keysBytes) + set(t, s)) // more than is read
+	j := server.accepts(t, 10*time.Millisecond)
 	_, err := j.Authenticate(t.Context(), s.sign(t, claims()))
 	require.ErrorIs(t, err, ErrUnavailable)
+	server.serve(set(t, s))
+	require.Eventually(t, func() bool {
+		_, err := j.Authenticate(t.Context(), s.sign(t, claims()))
+		return err == nil
+	}, patience, time.Millisecond)
 }
 
 func FuzzSignedTokens(f *testing.F) {
