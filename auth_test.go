@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -515,7 +516,7 @@ func TestAnotherNameOfThisHost(t *testing.T) {
 		{open, "evil.example", "http://evil.example", 403, 403},
 		{open, "evil.example:8080", "http://evil.example:8080", 403, 403},
 		{open, "127.0.0.1.evil.example", "http://127.0.0.1.evil.example", 403, 403},
-		{open, "evil.example", "", 200, 101}, // from outside a browser
+		{open, "evil.example", "", 403, 403}, // a browser sends no Origin with a GET of the page's own
 		{open, "localhost:8080", "http://localhost:8080", 200, 101},
 		{open, "app.localhost", "http://app.localhost", 200, 101},
 		{open, "127.0.0.1", "http://127.0.0.1", 200, 101},
@@ -534,6 +535,21 @@ func TestAnotherNameOfThisHost(t *testing.T) {
 		require.NoError(t, err)
 		_ = response.Body.Close()
 		assert.Equal(t, c.want, response.StatusCode, c)
+		for _, path := range []string{"/graphql?query=%7B__typename%7D", "/health", "/metrics", "/", "/assets/x"} {
+			for _, header := range []string{"X-Nothing", "Apollo-Require-Preflight", "Accept"} {
+				request.Method, request.Body, request.ContentLength = http.MethodGet, nil, 0
+				request.URL, err = url.Parse(c.s.URL + path)
+				require.NoError(t, err)
+				request.Header = headers.Clone()
+				request.Header.Set(header, "text/event-stream")
+				response, err := c.s.HTTP.Do(request)
+				require.NoError(t, err)
+				body, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				_ = response.Body.Close()
+				assert.Equal(t, c.want == 403, strings.Contains(string(body), "Use localhost"), "%s %s: %v", path, header, c)
+			}
+		}
 		conn, response, err := websocket.Dial(patient(t), c.s.URL+"/graphql", &websocket.DialOptions{
 			HTTPClient: c.s.HTTP, Host: c.host, HTTPHeader: headers, Subprotocols: []string{"graphql-transport-ws"},
 		})

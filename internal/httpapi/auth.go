@@ -104,26 +104,30 @@ func identified(who auth.Authenticator, next http.Handler) http.Handler {
 	})
 }
 
-// tokenIn gives the token in the payload of a connection_init. Clients have several habits: `Authorization` in any case, with the scheme
-// or without, at the top or among `headers`; or `authToken`, or `token`.
+// tokenIn gives the token in the payload of a connection_init. Clients have several habits: `Authorization` with the scheme or without,
+// `authToken`, or `token`, in any case, at the top or among `headers`. The first of them that is not empty counts.
 func tokenIn(payload map[string]any) string {
-	if headers, ok := payload["headers"].(map[string]any); ok {
-		if token := tokenIn(headers); token != "" {
-			return token
-		}
-	}
+	found := make(map[string]string)
 	for name, value := range payload {
 		text, ok := value.(string)
-		switch {
-		case !ok:
-		case strings.EqualFold(name, "authorization"):
-			if token, ok := auth.Bearer(text); ok {
-				return token
-			}
-			return text
-		case strings.EqualFold(name, "authtoken"), strings.EqualFold(name, "token"):
-			return text
+		name = strings.ToLower(name)
+		if ok && text != "" && (found[name] == "" || text < found[name]) { // of several ways to write a name always the same
+			found[name] = text
 		}
+	}
+	if text := found["authorization"]; text != "" {
+		if token, ok := auth.Bearer(text); ok {
+			return token
+		}
+		return text
+	}
+	for _, name := range []string{"authtoken", "token"} {
+		if found[name] != "" {
+			return found[name]
+		}
+	}
+	if headers, ok := payload["headers"].(map[string]any); ok {
+		return tokenIn(headers)
 	}
 	return ""
 }

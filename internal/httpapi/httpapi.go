@@ -77,7 +77,7 @@ func New(cfg Config) http.Handler {
 	pages := newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
 
 	r := chi.NewRouter()
-	r.Use(hardened, panics.middleware, timedBodies(cfg.Limits.BodyTimeout))
+	r.Use(hardened, panics.middleware, pages.ownName, timedBodies(cfg.Limits.BodyTimeout))
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Group(func(r chi.Router) {

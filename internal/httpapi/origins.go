@@ -41,21 +41,33 @@ func (o origins) welcome(r *http.Request) bool {
 	if o.all() {
 		return true
 	}
-	if o.local && rebound(r) && !slices.Contains(o.allowed, r.Header.Get("Origin")) {
-		return false
-	}
 	// As a POST: for CrossOriginProtection a GET is harmless.
 	return o.protection.Check(&http.Request{Method: http.MethodPost, URL: r.URL, Host: r.Host, Header: r.Header}) == nil
 }
 
-// rebound tells whether a browser sends a request by a name that is none of this host. A page can let its own name point to 127.0.0.1
-// (DNS rebinding), and is of the same origin then as what listens there; where nobody is asked who he is, that would be all that
-// it takes.
-func rebound(r *http.Request) bool {
-	if r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
-		return false // from outside a browser
+// ownName refuses requests by a name that is none of this host's, nor of an allowed origin, where the pages of this server are
+// local. A page can let its own name point to 127.0.0.1 (DNS rebinding), and is of the same origin then as what listens there: nothing
+// else in a request tells it, since a browser sends neither Origin nor Sec-Fetch-Site with a GET over plain HTTP to such a name.
+func (o origins) ownName(next http.Handler) http.Handler {
+	if !o.local || o.all() {
+		return next
 	}
-	host := r.Host
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rebound(r.Host) && !slices.Contains(o.allowed, "http://"+r.Host) {
+			foreignName.write(w, mediaJSON)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+var foreignName = refusal{
+	status: http.StatusForbidden, code: codeForbidden,
+	message: "Use localhost or 127.0.0.1, put the origin of this name into CORS_ALLOWED_ORIGINS, or set AUTH_MODE.",
+}
+
+// rebound tells whether the Host of a request is none of this host's names.
+func rebound(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"agentstate/internal/auth"
@@ -57,7 +58,9 @@ func (t streamer) serve(
 	defer leave()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer auth.From(ctx).OnEnd(cancel)()
+	if opCtx != nil && opCtx.Operation != nil && opCtx.Operation.Operation == ast.Subscription { // others end by themselves
+		defer auth.From(ctx).OnEnd(cancel)()
+	}
 	s := newStreamWriter(w, enc, t, func() { cancel(nil) })
 	defer s.close()
 	defer func() {

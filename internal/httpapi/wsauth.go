@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 
 	"github.com/coder/websocket"
@@ -36,7 +35,7 @@ func (c *wsConn) admit(message map[string]any) *closing {
 	case token == "":
 		return &closing{closeForbidden, "Forbidden: send a token in the payload of connection_init, as Authorization"}
 	}
-	caller, err := c.transport.who.Authenticate(context.Background(), token)
+	caller, err := c.transport.who.Authenticate(c.transport.streams.stopping, token)
 	switch {
 	case errors.Is(err, auth.ErrUnavailable):
 		return &closing{websocket.StatusTryAgainLater, err.Error()}
