@@ -559,3 +559,34 @@ func TestAnotherNameOfThisHost(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitsAreThoseOfTheOwner, however he shows who he is; and those of the address for who cannot.
+func TestLimitsAreThoseOfTheOwner(t *testing.T) {
+	t.Parallel()
+	path := tokensFile(t, [4]string{"ann", "read", "never", "ann"}, [4]string{"bob", "read", "never", "bob"})
+	s := start(t, "AUTH_MODE=tokens", "AUTH_TOKENS_FILE="+path, "MAX_CONNECTIONS_PER_CALLER=1")
+	_, first, _ := initiate(t, s, "Bearer ann", `{"type":"connection_init"}`)
+	require.JSONEq(t, `{"type":"connection_ack"}`, first)
+	_, first, _ = initiate(t, s, "", `{"type":"connection_init","payload":{"token":"bob"}}`)
+	require.JSONEq(t, `{"type":"connection_ack"}`, first, "another owner from the same address")
+	_, _, closed := initiate(t, s, "", `{"type":"connection_init","payload":{"token":"ann"}}`)
+	assert.Equal(t, websocket.StatusTryAgainLater, closed.Code)
+	assert.Contains(t, closed.Reason, "at most 1")
+	eventually(t, "the place of its address is free again", func() bool {
+		conn, _, err := websocket.Dial(patient(t), s.URL+"/graphql", nil) //nolint:bodyclose // the connection has it
+		if err == nil {
+			_ = conn.CloseNow()
+		}
+		return err == nil
+	})
+
+	s = start(t, "AUTH_MODE=tokens", "AUTH_TOKENS_FILE="+path, "MAX_REQUESTS_PER_SECOND=1", "MAX_REQUEST_BURST=3")
+	statuses := make(map[int]int)
+	for range 20 {
+		for _, path := range []string{"/graphql?query=%7B__typename%7D", "/metrics"} {
+			statuses[s.Send(t, http.MethodGet, path, "", "Authorization", "Bearer guess").Status]++
+		}
+	}
+	assert.GreaterOrEqual(t, statuses[http.StatusUnauthorized], 3, statuses)
+	assert.GreaterOrEqual(t, statuses[http.StatusTooManyRequests], 20, "who guesses is held up", statuses)
+}

@@ -114,6 +114,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 			KeepAlive:    keepAlive,
 			WriteTimeout: time.Duration(cfg.SlowClientTimeout),
 			Limits:       edgeLimits(cfg.Edge),
+			StopGrace:    time.Duration(cfg.ShutdownTimeout) * 2 / 3, // the rest is for saying goodbye
 		})),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

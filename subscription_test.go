@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -313,4 +314,34 @@ func TestManyCyclesOnOneConnection(t *testing.T) {
 		eventually(t, "no listener is left", func() bool { return metric(t, s, "agentstate_listeners") == "0" })
 		assert.Equal(t, "1", metric(t, s, "agentstate_streams"))
 	})
+}
+
+// TestClientsThatGoInTheMiddle of what comes for them leave no listener behind, whatever was just being made for them.
+func TestClientsThatGoInTheMiddle(t *testing.T) {
+	s := start(t)
+	create(t, s, "a")
+	ctx, stop := context.WithCancel(patient(t))
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for ctx.Err() == nil {
+			_, _, _ = s.Do(ctx, `mutation { addMessage(input: {threadId: "a", message: {type: HUMAN, content: "x"}}) { duplicate } }`, nil)
+		}
+	})
+	for range 60 {
+		conn, _, err := websocket.Dial(ctx, s.URL+"/graphql", &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+		require.NoError(t, err)
+		require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"type":"connection_init"}`)))
+		for i := range 300 { // none shares its responses with others
+			require.NoError(t, conn.Write(ctx, websocket.MessageText, []byte(`{"id":"`+strconv.Itoa(i)+`","type":"subscribe","payload":{"variables":{"v":true},
+				"query":"subscription($v: Boolean!) { messageAdded(threadId: \"a\") { seq @include(if: $v) } }"}}`)))
+		}
+		for range 300 {
+			_, _, err := conn.Read(ctx)
+			require.NoError(t, err)
+		}
+		_ = conn.CloseNow()
+	}
+	stop()
+	writing.Wait()
+	eventually(t, "no listener is left", func() bool { return metric(t, s, "agentstate_listeners") == "0" })
 }

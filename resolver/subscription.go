@@ -183,7 +183,11 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		note(at, event)
 		run := func() *graphql.Response {
 			s.events.offer(event)
-			return execute(ctx)
+			resp := execute(ctx)
+			if resp == nil { // the context has ended meanwhile, and for the transport that is the end
+				s.events.Leave()
+			}
+			return resp
 		}
 		if message, ok := event.(*store.Message); ok && shareable { // a change is read for each listener, so nobody else has it
 			return x.shared.of(message, op.Operation, run)

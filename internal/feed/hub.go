@@ -127,6 +127,7 @@ func (h *Hub) enter() bool {
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
+	h.cancel() // ahead of the list: who starts now sees it at his end
 	var followers []*follower
 	for _, t := range h.topics {
 		if t.idle != nil {
@@ -135,7 +136,6 @@ func (h *Hub) Close() {
 		followers = slices.AppendSeq(followers, maps.Keys(t.followers)) // changes only under both locks
 	}
 	h.mu.Unlock()
-	h.cancel()
 	for _, f := range followers {
 		h.dismiss(f)
 	}

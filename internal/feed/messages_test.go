@@ -279,3 +279,35 @@ func TestBatchesAreAsLargeAsTheirMessagesAllow(t *testing.T) {
 	assert.Equal(t, 1, nextBatch(of(1, 16<<20)))
 	assert.Equal(t, 4, nextBatch(of(1, 0)))
 }
+
+// brittle is a listener that panics when it reads.
+type brittle struct{}
+
+func (brittle) start(context.Context) error { return nil }
+
+func (brittle) now() (Change, progress, error) { return Change{}, behind, nil }
+
+func (brittle) catchUp(context.Context) error { panic("a damaged message") }
+
+// A panic in a goroutine of the feed would end the process: it goes to the one who asks.
+func TestPanicWhileReadingOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, err := listen(t.Context(), w.hub, w.threads, thread, func(*follower) listener[Change] { return brittle{} })
+	require.NoError(t, err)
+	woken := make(chan struct{}, 10)
+	s.Notify(func() { woken <- struct{}{} })
+	<-woken
+	_, ok, err := s.Poll()
+	require.NoError(t, err)
+	assert.False(t, ok)
+	<-woken
+	defer func() {
+		v := recover()
+		assert.Contains(t, v, "a damaged message, while reading on")
+		assert.Contains(t, v, "brittle.catchUp")
+		assert.Zero(t, w.hub.Listeners())
+	}()
+	_, _, _ = s.Poll()
+	assert.Fail(t, "it does not panic")
+}

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"agentstate/store"
 )
 
-// Stream is what one listener gets, as it asks for it: who asks slowly is behind, and blocks nobody. It costs no goroutine. One either
+// Stream is what one listener gets, as it asks for it: who asks slowly is behind, and blocks nobody. It costs no goroutine, but while the store is read for one who does not wait. One either
 // waits for what comes (Next), or asks whether there is something, and is told when to ask again (Poll). Only one goroutine may ask at
 // a time. Behind an error there is nothing more. A listener that leaves before ends the context that the stream was made with, if it
 // has waited, or calls Leave.
@@ -25,6 +26,8 @@ type Stream[T any] struct {
 	// reading says that a goroutine reads the store for Poll; it leaves failed behind.
 	reading atomic.Bool
 	failed  error
+	// panicked is what the goroutine has panicked with, if it has.
+	panicked string
 	// waits says that somebody waits for what comes: then the end of ctx is looked after.
 	waits bool
 }
@@ -87,6 +90,10 @@ func (s *Stream[T]) Poll() (v T, ok bool, err error) {
 	if s.reading.Load() {
 		return v, false, nil
 	}
+	if s.panicked != "" {
+		s.hub.leave(s.follower)
+		panic(s.panicked)
+	}
 	if s.failed != nil {
 		return v, false, s.over(s.failed)
 	}
@@ -101,15 +108,20 @@ func (s *Stream[T]) Poll() (v T, ok bool, err error) {
 		s.reading.Store(true)
 		go func() { // ends with the context of the stream, or with the hub, which waits for it
 			defer s.hub.done.Done()
+			defer func() {
+				if v := recover(); v != nil { // who asks next panics with it, where somebody can tell of it
+					s.panicked = fmt.Sprintf("%v, while reading on\n%s", v, debug.Stack())
+				}
+				s.reading.Store(false)
+				s.follower.tell()
+			}()
 			s.failed = s.catchUp()
-			s.reading.Store(false)
-			s.follower.tell()
 		}()
 	}
 	return v, at == present, nil
 }
 
-// Leave ends the stream, from any goroutine; who asks then gets an error.
+// Leave ends the stream, from any goroutine; who asks then gets an error, when a read that is under way has ended.
 func (s *Stream[T]) Leave() { s.hub.leave(s.follower) }
 
 // Notify makes the stream one to Poll. wake is called whenever there may be something, and when the stream may be over, from any goroutine

@@ -10,7 +10,7 @@ import (
 
 // authenticate lets nobody pass but callers that are known, and puts them into the context of the request. The handshake of a WebSocket
 // passes without a token too: browsers cannot send one there, and connection_init brings it.
-func authenticate(who auth.Authenticator, next http.Handler) http.Handler {
+func authenticate(who auth.Authenticator, doors doors, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if who == nil {
 			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), auth.Everybody)))
@@ -21,7 +21,7 @@ func authenticate(who auth.Authenticator, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		caller, refused := callerOf(r, who, header)
+		caller, refused := callerOf(r, who, doors, header)
 		if refused != nil {
 			refused.write(w, mediaJSON)
 			return
@@ -31,7 +31,10 @@ func authenticate(who auth.Authenticator, next http.Handler) http.Handler {
 }
 
 // callerOf gives the caller by an Authorization header, or the refusal of one that is not known.
-func callerOf(r *http.Request, who auth.Authenticator, header string) (*auth.Caller, *refusal) {
+func callerOf(r *http.Request, who auth.Authenticator, doors doors, header string) (*auth.Caller, *refusal) {
+	if refused := doors.exhausted(r); refused != nil {
+		return nil, refused
+	}
 	if header == "" {
 		return nil, unauthenticated("Send a token, as `Authorization: Bearer …`.", "")
 	}
@@ -41,6 +44,7 @@ func callerOf(r *http.Request, who auth.Authenticator, header string) (*auth.Cal
 	}
 	caller, err := who.Authenticate(r.Context(), token)
 	if err != nil {
+		doors.failed(r)
 		return nil, notKnown(err)
 	}
 	return caller, nil
@@ -76,8 +80,8 @@ func unauthenticated(message, wrong string) *refusal {
 }
 
 // onlyFor lets callers pass that have a scope. Where there is no authentication that is everybody.
-func onlyFor(scope auth.Scope, who auth.Authenticator, next http.Handler) http.Handler {
-	return authenticate(who, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func onlyFor(scope auth.Scope, who auth.Authenticator, doors doors, next http.Handler) http.Handler {
+	return authenticate(who, doors, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !auth.From(r.Context()).May(scope) {
 			refusal{
 				status: http.StatusForbidden, code: codeForbidden,
@@ -91,11 +95,11 @@ func onlyFor(scope auth.Scope, who auth.Authenticator, next http.Handler) http.H
 }
 
 // identified puts the caller into the context of a request that anybody may send, where it brings a token that is valid.
-func identified(who auth.Authenticator, next http.Handler) http.Handler {
+func identified(who auth.Authenticator, doors doors, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller := auth.Everybody
 		if who != nil {
-			caller, _ = callerOf(r, who, r.Header.Get("Authorization"))
+			caller, _ = callerOf(r, who, doors, r.Header.Get("Authorization"))
 		}
 		if caller != nil {
 			r = r.WithContext(auth.With(r.Context(), caller))

@@ -34,6 +34,7 @@ type Limits struct {
 // doors is what the transports share of the limits.
 type doors struct {
 	caller                        func(*http.Request) string
+	address                       func(*http.Request) string // who has not shown yet who he is
 	rates                         *rates
 	open                          *connections
 	maxOperations, bytesPerSecond int
@@ -48,13 +49,40 @@ func newDoors(cfg Config) doors {
 	if d.caller == nil {
 		d.caller = CallerByAddress(nil)
 	}
+	d.address = d.caller
 	if cfg.Auth != nil {
-		d.caller = callerByOwner(d.caller)
+		d.caller = callerByOwner(d.address)
 	}
 	if d.maxOperations == 0 {
 		d.maxOperations = 1000
 	}
 	return d
+}
+
+// exhausted refuses an address from which as many requests have come as may come, failed without a valid token; failed counts one.
+func (d doors) exhausted(r *http.Request) *refusal {
+	if d.rates == nil {
+		return nil
+	}
+	return d.rates.look(d.address(r), time.Now())
+}
+
+func (d doors) failed(r *http.Request) {
+	if d.rates != nil {
+		_ = d.rates.take(d.address(r), time.Now())
+	}
+}
+
+// recount counts a connection for another caller than before, or refuses it.
+func (d doors) recount(from, to string, release func()) (func(), *refusal) {
+	if d.open == nil || from == to {
+		return release, nil
+	}
+	another, refused := d.open.take(to)
+	if refused == nil {
+		release()
+	}
+	return another, refused
 }
 
 // callerByOwner gives the owner as the caller, where he is known: he may come from many addresses, and many owners from one.

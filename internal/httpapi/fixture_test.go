@@ -63,6 +63,7 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		MaxRequestBytes: 1 << 20,
 		MaxQueryTokens:  500,
 		WriteTimeout:    patience,
+		StopGrace:       patience,
 		Playground: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "playground "+r.URL.Path)
 		}),

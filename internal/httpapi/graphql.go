@@ -16,17 +16,16 @@ import (
 )
 
 // newGraphQL gives the handler of /graphql. The first transport that supports a request has it.
-func newGraphQL(cfg Config, panics panicLog) http.Handler {
+func newGraphQL(cfg Config, panics panicLog, doors doors) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
-	doors := newDoors(cfg)
 	streams := streamer{streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
 	events := eventStream{requests: requests, streamer: streams}
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
 		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors, who: cfg.Auth,
-		origins: newOrigins(cfg.AllowedOrigins, cfg.LocalPages),
+		stopGrace: cfg.StopGrace, origins: newOrigins(cfg.AllowedOrigins, cfg.LocalPages),
 	}
 
 	server := handler.New(cfg.Schema)
@@ -56,7 +55,7 @@ func newGraphQL(cfg Config, panics panicLog) http.Handler {
 		server.Use(e)
 	}
 	server.Use(keepPersisted{persisted}) // the last that looks at operations: it keeps what no other refuses
-	return authenticate(cfg.Auth, doors.rates.middleware(doors.caller, server))
+	return authenticate(cfg.Auth, doors, doors.rates.middleware(doors.caller, server))
 }
 
 // hiddenDirectives are gqlgen's own: those by which a schema steers it, and @defer, whose answers it gives in a form of 2022 that

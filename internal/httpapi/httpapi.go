@@ -63,6 +63,8 @@ type Config struct {
 	KeepAlive time.Duration
 	// Limits bounds what one caller may ask for. Its zero value is no limit but on the operations of a connection.
 	Limits Limits
+	// StopGrace is how long operations over a WebSocket may go on when the server stops.
+	StopGrace time.Duration
 	// WriteTimeout is how long a client may take to receive one message or event before it is cut off.
 	WriteTimeout time.Duration
 }
@@ -71,7 +73,8 @@ type Config struct {
 // Config.Streams where it would not end by itself.
 func New(cfg Config) http.Handler {
 	panics := panicLog{cfg.Log, cfg.Panics}
-	api := newGraphQL(cfg, panics)
+	doors := newDoors(cfg)
+	api := newGraphQL(cfg, panics, doors)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
 
 	pages := newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
@@ -84,15 +87,15 @@ func New(cfg Config) http.Handler {
 		r.Use(pages.share(), compressed)
 		r.With(pages.guard).Method(http.MethodPost, "/graphql", api)
 		r.With(pages.guard).Method(http.MethodGet, "/graphql", api)
-		getAndHead(r, "/health", identified(cfg.Auth, http.HandlerFunc(health.report)))
+		getAndHead(r, "/health", identified(cfg.Auth, doors, http.HandlerFunc(health.report)))
 		getAndHead(r, "/livez", http.HandlerFunc(health.live))
 		getAndHead(r, "/readyz", http.HandlerFunc(health.readiness))
 		for _, path := range []string{"/graphql", "/health", "/livez", "/readyz"} {
 			r.Method(http.MethodOptions, path, http.HandlerFunc(methodNotAllowed)) // what share leaves of them
 		}
 	})
-	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, cfg.Metrics)) // it compresses by itself, and is for no page
-	if cfg.Playground != nil {                                            // it compresses by itself, and is for its own page alone
+	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, doors, cfg.Metrics)) // it compresses by itself, and is for no page
+	if cfg.Playground != nil {                                                   // it compresses by itself, and is for its own page alone
 		getAndHead(r, "/", cfg.Playground)
 		getAndHead(r, "/assets/*", cfg.Playground)
 	}

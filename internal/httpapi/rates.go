@@ -41,6 +41,24 @@ func (q *rates) take(caller string, now time.Time) *refusal {
 	if q == nil {
 		return nil
 	}
+	reservation := q.of(caller).ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	reservation.CancelAt(now)
+	return q.refuse(wait)
+}
+
+// look refuses a request as take would, and counts nothing.
+func (q *rates) look(caller string, now time.Time) *refusal {
+	if missing := 1 - q.of(caller).TokensAt(now); missing > 0 {
+		return q.refuse(time.Duration(missing / float64(q.perSecond) * float64(time.Second)))
+	}
+	return nil
+}
+
+func (q *rates) of(caller string) *rate.Limiter {
 	limiter, ok := q.callers.Get(caller)
 	if !ok {
 		limiter = rate.NewLimiter(rate.Limit(q.perSecond), q.burst)
@@ -48,12 +66,10 @@ func (q *rates) take(caller string, now time.Time) *refusal {
 			limiter = other // somebody was faster
 		}
 	}
-	reservation := limiter.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	if wait == 0 {
-		return nil
-	}
-	reservation.CancelAt(now)
+	return limiter
+}
+
+func (q *rates) refuse(wait time.Duration) *refusal {
 	seconds := int(math.Ceil(wait.Seconds()))
 	return &refusal{
 		status: http.StatusTooManyRequests, code: codeLimitExceeded,

@@ -26,6 +26,7 @@ type webSocket struct {
 	// the client may take to receive a message.
 	maxBytes                             int64
 	keepAlive, writeTimeout, initTimeout time.Duration
+	stopGrace                            time.Duration // how long operations may take when the server stops
 	doors                                doors
 	who                                  auth.Authenticator // nil is no authentication
 	couriers                             couriers
@@ -75,6 +76,7 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	}
 	acceptable := conn.Subprotocol() != "" || r.Header.Get("Sec-Websocket-Protocol") == ""
 	if !acceptable {
+		c.leaving = true // nothing is executed any more
 		go c.close(closing{closeSubprotocol, "Subprotocol not acceptable"})
 	}
 	c.open()

@@ -269,6 +269,7 @@ func TestCloseCodes(t *testing.T) {
 		"type of a server":       {[]string{init, `{"type":"next"}`}, 4400, `Send no message of the type "next": it is none of a client of graphql-transport-ws.`},
 		"type of another time":   {[]string{init, `{"type":"start"}`}, 4400, `Send no message of the type "start": it is none of a client of graphql-transport-ws.`},
 		"no id":                  {[]string{init, `{"type":"subscribe","payload":{}}`}, 4400, "Give `id` as a string that is not empty."},
+		"long id":                {[]string{init, `{"type":"subscribe","id":"` + strings.Repeat("i", 256) + `","payload":{}}`}, 4400, "Give `id` at most 255 bytes."},
 		"empty id":               {[]string{init, `{"type":"subscribe","id":"","payload":{}}`}, 4400, "Give `id` as a string that is not empty."},
 		"no payload":             {[]string{init, `{"type":"subscribe","id":"1"}`}, 4400, "Give `payload` as an object."},
 		"stop without an id":     {[]string{init, `{"type":"complete"}`}, 4400, "Give `id` as a string."},
@@ -286,6 +287,19 @@ func TestCloseCodes(t *testing.T) {
 			s.finish(t)
 		})
 	}
+}
+
+// An operation that goes on and on does not keep a client from hearing that the server stops.
+func TestAnOperationThatOutlivesTheStop(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.StopGrace = 20 * time.Millisecond })
+	c := s.dial(t, "graphql-transport-ws")
+	c.initiate(t)
+	c.write(t, `{"id":"1","type":"subscribe","payload":{"query":"{ recentAgentStates { id } }"}}`)
+	ctx := receive(t, s.stub.subscribed, "the query")
+	s.stop()
+	assert.Equal(t, websocket.StatusGoingAway, c.closed(t).Code)
+	receive(t, ctx.Done(), "the end of the query")
+	s.finish(t)
 }
 
 func TestManyOperationsOnOneConnection(t *testing.T) {

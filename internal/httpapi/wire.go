@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// mostKept bounds, but for one message, what is kept for a client that takes nothing.
+	// mostKept bounds the control frames that are kept for a client that takes nothing.
 	mostKept = 64 << 10
 	// drainChunk is how many bytes a slow client must take in the time that it has.
 	drainChunk = 16 << 10
@@ -17,7 +17,7 @@ const (
 
 // wire is the connection below a WebSocket. Who writes a message to it does not wait for the client: what the system has no room
 // for is kept, and a goroutine writes it as the client takes it. Until then the wire is clogged, and those who write look ahead of it whether it is
-// (clogged), so that no more than one message is kept. A client that takes nothing for too long is given up.
+// (clogged), so that few messages are kept: one, and one more of each courier at most. A client that takes nothing for too long is given up.
 type wire struct {
 	net.Conn
 	atOnce atOnce
@@ -33,6 +33,7 @@ type wire struct {
 	goodbye bool
 	// kept is what the client has not taken yet. While there is something, taken is not nil, and closed after that; waiting are woken then.
 	kept    []byte
+	control int // how much of that were control frames
 	taken   chan struct{}
 	waiting map[*wsOperation]struct{}
 	failed  error
@@ -49,7 +50,7 @@ func (w *wire) await() { w.fill(w.Conn) }
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.kept) > mostKept && w.failed == nil {
+	for w.control > mostKept && w.failed == nil {
 		taken := w.taken
 		w.mu.Unlock()
 		<-taken
@@ -57,6 +58,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	}
 	if err := w.push(p); err != nil {
 		return 0, err
+	}
+	if w.taken != nil {
+		w.control += len(p)
 	}
 	w.goodbye = w.goodbye || len(p) > 0 && p[0] == final|opClose
 	return len(p), nil
@@ -153,7 +157,7 @@ func (w *wire) drain() {
 
 // free lets everybody go on who waits for the client. The caller holds mu.
 func (w *wire) free() {
-	w.kept = nil
+	w.kept, w.control = nil, 0
 	close(w.taken)
 	w.taken = nil
 	for op := range w.waiting {

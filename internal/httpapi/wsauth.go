@@ -42,6 +42,11 @@ func (c *wsConn) admit(message map[string]any) *closing {
 	case err != nil:
 		return &closing{closeForbidden, "Forbidden: " + err.Error()}
 	}
+	release, refused := c.transport.doors.recount(c.address, ownerPrefix+caller.Owner, c.release)
+	if refused != nil {
+		return &closing{websocket.StatusTryAgainLater, refused.message}
+	}
+	c.address, c.release = ownerPrefix+caller.Owner, release
 	c.identify(caller)
 	return nil
 }

@@ -119,7 +119,7 @@ func (c *wsConn) spawn(run func()) {
 }
 
 // leave says goodbye, since the server stops, so that the client comes back. Subscriptions go on then and there; what is executed now
-// gets its answer before that.
+// gets its answer before that, if it does not take too long.
 func (c *wsConn) leave() {
 	c.mu.Lock()
 	c.leaving = true
@@ -129,7 +129,23 @@ func (c *wsConn) leave() {
 		}
 	}
 	c.mu.Unlock()
-	c.finite.Wait()
+	answered := make(chan struct{})
+	go func() { // ends with the operations, which end at the latest below
+		defer close(answered)
+		c.finite.Wait()
+		c.awaitClient()
+	}()
+	late := time.NewTimer(c.transport.stopGrace)
+	defer late.Stop()
+	select {
+	case <-answered:
+	case <-late.C:
+	}
+	c.mu.Lock()
+	for _, op := range c.operations {
+		op.leave()
+	}
+	c.mu.Unlock()
 	c.close(closing{websocket.StatusGoingAway, "the server stops; connect again"})
 }
 

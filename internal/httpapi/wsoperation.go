@@ -90,7 +90,7 @@ func (op *wsOperation) serve() {
 			c.finish(op)
 		}
 	}()
-	defer c.rescue(op)
+	defer c.rescue(courier, op)
 	op.state.Store(serving)
 	for range responsesAtOnce {
 		if !op.asker.Gone.Load() && c.wire.cloggedFor(op) {
@@ -108,16 +108,19 @@ func (op *wsOperation) serve() {
 				return
 			}
 		case nil:
-			c.complete(op)
+			c.complete(courier, op)
 			return
 		default:
-			c.sendFor(op, resp)
+			c.sendAs(courier, op, false, "", resp)
 		}
 	}
 	over = false
 	op.state.Store(called)
 	c.transport.couriers.call(op)
 }
+
+// maxOperationID bounds the id of an operation in bytes: every message for it repeats it.
+const maxOperationID = 255
 
 // subscribe starts an operation, be it a query, a mutation or a subscription.
 func (c *wsConn) subscribe(message map[string]any) error {
@@ -126,6 +129,8 @@ func (c *wsConn) subscribe(message map[string]any) error {
 	switch {
 	case !ok || id == "":
 		return closing{closeInvalidMessage, "Give `id` as a string that is not empty."}
+	case len(id) > maxOperationID:
+		return closing{closeInvalidMessage, fmt.Sprintf("Give `id` at most %d bytes.", maxOperationID)}
 	case !isObject:
 		return closing{closeInvalidMessage, "Give `payload` as an object."}
 	case !c.initiated:
@@ -181,10 +186,10 @@ func (c *wsConn) execute(op *wsOperation, payload map[string]any) {
 			c.finish(op)
 		}
 	}()
-	defer c.rescue(op)
+	defer c.rescue(patient, op)
 	params, refused := toParams(payload)
 	if refused != nil {
-		c.fail(op, refused.response().Errors)
+		c.fail(patient, op, refused.response().Errors)
 		return
 	}
 	now := graphql.Now()
@@ -193,7 +198,7 @@ func (c *wsConn) execute(op *wsOperation, payload map[string]any) {
 	ctx := live.WithAsker(graphql.StartOperationTrace(op.ctx), &op.asker)
 	opCtx, errs := createOperation(ctx, c.exec, params)
 	if errs != nil {
-		c.fail(op, c.exec.DispatchError(graphql.WithOperationContext(ctx, opCtx), errs).Errors)
+		c.fail(patient, op, c.exec.DispatchError(graphql.WithOperationContext(ctx, opCtx), errs).Errors)
 		return
 	}
 	op.definition = opCtx.Operation
@@ -208,10 +213,12 @@ func (c *wsConn) execute(op *wsOperation, payload map[string]any) {
 		return
 	}
 	for resp := responses(ctx); resp != nil; resp = responses(ctx) {
-		c.awaitClient()
-		c.sendFor(op, resp)
+		if op.ctx.Err() != nil {
+			return // the client has stopped it, or the server stops: nobody wants an error that says so
+		}
+		c.sendAs(patient, op, false, "", resp)
 	}
-	c.complete(op)
+	c.complete(patient, op)
 }
 
 // last takes in that an operation is a subscription.
@@ -260,21 +267,21 @@ func (c *wsConn) stop(id string) {
 
 // halt ends an operation without a word.
 func (c *wsConn) halt(op *wsOperation) {
-	op.leave()
 	c.writing.Lock()
-	defer c.writing.Unlock()
-	op.over = true
+	op.over = true // ahead of its end, which is no news for the client
+	c.writing.Unlock()
+	op.leave()
 }
 
 // rescue ends an operation that panics with an error; it is deferred.
-func (c *wsConn) rescue(op *wsOperation) {
+func (c *wsConn) rescue(by sender, op *wsOperation) {
 	v := recover()
 	if v == nil {
 		return
 	}
 	ctx := noted(op.ctx)
 	noteIn(ctx, op.definition)
-	c.fail(op, c.transport.panics.caught(c.request.WithContext(ctx), v).response().Errors)
+	c.fail(by, op, c.transport.panics.caught(c.request.WithContext(ctx), v).response().Errors)
 	if op.responses != nil { // it must be told that nobody will ask any more, whatever it makes of that
 		defer func() { _ = recover() }()
 		op.leave()
@@ -283,17 +290,17 @@ func (c *wsConn) rescue(op *wsOperation) {
 }
 
 // complete ends an operation, unless the client has stopped it, or the server stops, so that the client shall come back.
-func (c *wsConn) complete(op *wsOperation) {
+func (c *wsConn) complete(by sender, op *wsOperation) {
 	if op.ctx.Err() == nil {
 		c.forget(op)
-		c.sendAs(op, true, completeMessage(op.quoted), nil)
+		c.sendAs(by, op, true, completeMessage(op.quoted), nil)
 	}
 }
 
 // fail ends an operation with errors, unless the client has stopped it. Behind them there is no complete.
-func (c *wsConn) fail(op *wsOperation, errs gqlerror.List) {
+func (c *wsConn) fail(by sender, op *wsOperation, errs gqlerror.List) {
 	c.forget(op)
-	c.sendAs(op, true, errorMessage(op.id, errs), nil)
+	c.sendAs(by, op, true, errorMessage(op.id, errs), nil)
 }
 
 // completeMessage and errorMessage are the last ones of an operation.

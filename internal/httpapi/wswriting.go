@@ -13,27 +13,24 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // mostPooled is up to which size a buffer is kept for the next message.
 const mostPooled = 64 << 10
 
-// awaitClient waits until the client has taken what was sent, or is given up. Couriers do not come here, everybody else does.
+// awaitClient waits until the client has taken what was sent, or is given up.
 func (c *wsConn) awaitClient() {
 	for clogged := c.wire.clogged(); clogged != nil; clogged = c.wire.clogged() {
 		<-clogged
 	}
 }
 
-// send writes a message that belongs to no operation, as soon as the client has taken what was sent before.
-func (c *wsConn) send(message string) {
-	c.awaitClient()
-	c.sendAs(nil, false, message, nil)
-}
+// sender says what a message is written for: patient, it waits until the client has taken what was sent before. Only couriers do not.
+type sender struct{ patient bool }
 
-// sendFor writes a response of an operation, unless the client has stopped it.
-func (c *wsConn) sendFor(op *wsOperation, resp *graphql.Response) {
-	c.sendAs(op, false, "", resp)
-}
+var patient, courier = sender{true}, sender{false}
+
+// send writes a message that belongs to no operation.
+func (c *wsConn) send(message string) { c.sendAs(patient, nil, false, message, nil) }
 
 // sendAs writes a message, or a response of an operation as one. What is of an operation goes out only if that is still wanted when its
-// turn has come; last says that it is the last one. It does not wait for the client.
-func (c *wsConn) sendAs(op *wsOperation, last bool, message string, resp *graphql.Response) {
+// turn has come; last says that it is the last one.
+func (c *wsConn) sendAs(by sender, op *wsOperation, last bool, message string, resp *graphql.Response) {
 	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool makes nothing else
 	defer release(buffer)
 	buffer.Write(room[:])
@@ -47,6 +44,11 @@ func (c *wsConn) sendAs(op *wsOperation, last bool, message string, resp *graphq
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	for clogged := c.wire.clogged(); by.patient && clogged != nil; clogged = c.wire.clogged() { // all who wait go on at once
+		c.writing.Unlock()
+		<-clogged
+		c.writing.Lock()
+	}
 	if op != nil {
 		if op.over {
 			return
