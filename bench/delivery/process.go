@@ -85,7 +85,7 @@ func (b *bench) startServer(ctx context.Context, binary, redis string) (*process
 		return nil, err
 	}
 	command := exec.Command(binary)
-	command.Env = []string{"LOG_LEVEL=warn", "REDIS_HOST=" + host, "REDIS_PORT=" + port}
+	command.Env = []string{"LOG_LEVEL=warn", "MAX_CONNECTIONS_PER_CALLER=0", "REDIS_HOST=" + host, "REDIS_PORT=" + port}
 	return startProcess(ctx, command)
 }
 
