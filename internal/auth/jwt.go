@@ -41,7 +41,7 @@ type JWTOptions struct {
 type JWT struct {
 	options JWTOptions
 	parser  *jwt.Parser
-	keys    func(ctx context.Context) jwt.Keyfunc
+	keys    jwt.Keyfunc
 	close   func()
 }
 
@@ -92,7 +92,7 @@ func (j *JWT) readKeys() (algorithms []string, err error) {
 }
 
 func (j *JWT) useKey(key any) {
-	j.keys = func(context.Context) jwt.Keyfunc { return func(*jwt.Token) (any, error) { return key, nil } }
+	j.keys = func(*jwt.Token) (any, error) { return key, nil }
 }
 
 // readPEM gives a public key, and the algorithm that it is for.
@@ -143,39 +143,21 @@ func algorithmOf(key any) (string, error) {
 	return "", fmt.Errorf("a key of the type %T is for none of RS256, ES256 and EdDSA", key)
 }
 
-// fileInterval is how often it is looked whether a file of keys has changed.
-const fileInterval = 2 * time.Second
-
 // useFile takes the keys from a file, and again when it changes.
 func (j *JWT) useFile() error {
-	content, err := os.ReadFile(j.options.JWKS)
-	if err != nil {
-		return err
-	}
 	var current atomic.Pointer[keyfunc.Keyfunc]
-	load := func(content []byte) error {
+	watching, err := keepLoaded(j.options.JWKS, "keys", fileInterval, j.options.Log, func(content []byte) error {
 		keys, err := parseKeys(content)
 		if err == nil {
 			current.Store(&keys)
 		}
 		return err
-	}
-	if err := load(content); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	log, path := j.options.Log, j.options.JWKS
-	watching := watchFile(path, content, fileInterval, func(content []byte, err error) {
-		if err == nil {
-			err = load(content)
-		}
-		if err != nil {
-			log.Error("the file of keys cannot be read again; those that were read before go on", "file", path, "error", err)
-			return
-		}
-		log.Info("the file of keys was read again", "file", path)
-	})
 	j.close = watching.stop
-	j.keys = func(ctx context.Context) jwt.Keyfunc { return checked((*current.Load()).KeyfuncCtx(ctx)) }
+	j.keys = checked(func(t *jwt.Token) (any, error) { return (*current.Load()).Keyfunc(t) })
 	return nil
 }
 
@@ -204,7 +186,7 @@ func (j *JWT) useURL() error {
 	}
 	keys := newRemoteKeys(j.options.JWKS, unknownKeyInterval, j.options.Log)
 	j.close = keys.close
-	j.keys = func(context.Context) jwt.Keyfunc { return checked(keys.key) }
+	j.keys = checked(keys.key)
 	return nil
 }
 
@@ -231,12 +213,12 @@ func checked(keys jwt.Keyfunc) jwt.Keyfunc {
 }
 
 // Authenticate gives the caller of a token.
-func (j *JWT) Authenticate(ctx context.Context, token string) (*Caller, error) {
+func (j *JWT) Authenticate(_ context.Context, token string) (*Caller, error) {
 	if len(token) > MaxTokenBytes {
 		return nil, ErrInvalid
 	}
 	claims := jwt.MapClaims{}
-	_, err := j.parser.ParseWithClaims(token, claims, j.keys(ctx))
+	_, err := j.parser.ParseWithClaims(token, claims, j.keys)
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return nil, ErrUnavailable

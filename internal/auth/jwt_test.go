@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -286,7 +285,7 @@ func (s *keysServer) accepts(t *testing.T, pause time.Duration) *JWT {
 	keys := newRemoteKeys(s.URL, pause, logTo(&logged{}))
 	t.Cleanup(keys.close)
 	j.parser = jwt.NewParser(jwt.WithValidMethods([]string{algRSA, algECDSA, algEdDSA}), jwt.WithExpirationRequired())
-	j.keys = func(context.Context) jwt.Keyfunc { return checked(keys.key) }
+	j.keys = checked(keys.key)
 	return j
 }
 

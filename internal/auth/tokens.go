@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,42 +26,24 @@ type entry struct {
 
 // Tokens knows tokens by a file of their hashes, which is read again when it changes.
 type Tokens struct {
-	path  string
-	log   *slog.Logger
 	known atomic.Pointer[map[digest]*entry]
 	watch watch
 }
-
-// tokensInterval is how often it is looked whether the file has changed.
-const tokensInterval = 2 * time.Second
 
 // NewTokens reads the file. Each line that is not empty and does not begin with # is: the SHA-256 of a token in hexadecimal, its scopes with
 // commas between them, when it expires (RFC 3339, or never), and its owner, which may hold blanks; without one it is the owner that everybody
 // is where there is no authentication. The error names the line that is wrong.
 func NewTokens(path string, log *slog.Logger) (*Tokens, error) {
-	return newTokens(path, log, tokensInterval)
+	return newTokens(path, log, fileInterval)
 }
 
 func newTokens(path string, log *slog.Logger, interval time.Duration) (*Tokens, error) {
-	t := &Tokens{path: path, log: log}
+	t := &Tokens{}
 	t.known.Store(&map[digest]*entry{})
-	content, err := os.ReadFile(path) //nolint:gosec // the operator names it
-	if err != nil {
+	var err error
+	if t.watch, err = keepLoaded(path, "tokens", interval, log, t.load); err != nil {
 		return nil, err
 	}
-	if err := t.load(content); err != nil {
-		return nil, err
-	}
-	t.watch = watchFile(path, content, interval, func(content []byte, err error) {
-		if err == nil {
-			err = t.load(content)
-		}
-		if err != nil {
-			log.Error("the file of tokens cannot be read again; those that were read before go on", "file", path, "error", err)
-			return
-		}
-		log.Info("the file of tokens was read again", "file", path, "tokens", len(*t.known.Load()))
-	})
 	return t, nil
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"log/slog"
 	"os"
 	"time"
 )
@@ -9,6 +10,31 @@ import (
 // watch looks at a file in the background.
 type watch struct {
 	quit, done chan struct{}
+}
+
+// fileInterval is how often it is looked whether a file has changed.
+const fileInterval = 2 * time.Second
+
+// keepLoaded loads a file, and again whenever it has changed. Where that fails later, the log says so, and what was loaded before stays.
+// what names its content.
+func keepLoaded(path, what string, interval time.Duration, log *slog.Logger, load func(content []byte) error) (watch, error) {
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return watch{}, err
+	}
+	if err := load(content); err != nil {
+		return watch{}, err
+	}
+	return watchFile(path, content, interval, func(content []byte, err error) {
+		if err == nil {
+			err = load(content)
+		}
+		if err != nil {
+			log.Error("the file of "+what+" cannot be read again; those that were read before go on", "file", path, "error", err)
+			return
+		}
+		log.Info("the file of "+what+" was read again", "file", path)
+	}), nil
 }
 
 // watchFile reads a file again and again, and calls changed where it is not what it was, or when it can no longer be read, once each. It

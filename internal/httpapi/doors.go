@@ -61,16 +61,11 @@ func newDoors(cfg Config) doors {
 
 // exhausted refuses an address from which as many requests have come as may come, failed without a valid token; failed counts one.
 func (d doors) exhausted(r *http.Request) *refusal {
-	if d.rates == nil {
-		return nil
-	}
 	return d.rates.look(d.address(r), time.Now())
 }
 
 func (d doors) failed(r *http.Request) {
-	if d.rates != nil {
-		_ = d.rates.take(d.address(r), time.Now())
-	}
+	_ = d.rates.take(d.address(r), time.Now())
 }
 
 // recount counts a connection for another caller than before, or refuses it.

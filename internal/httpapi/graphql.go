@@ -16,7 +16,7 @@ import (
 )
 
 // newGraphQL gives the handler of /graphql. The first transport that supports a request has it.
-func newGraphQL(cfg Config, panics panicLog, doors doors) http.Handler {
+func newGraphQL(cfg Config, panics panicLog, doors doors, pages origins) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
@@ -25,7 +25,7 @@ func newGraphQL(cfg Config, panics panicLog, doors doors) http.Handler {
 	sockets := &webSocket{
 		streams: cfg.Streams, panics: panics, maxBytes: cfg.MaxRequestBytes,
 		keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, initTimeout: initTimeout, doors: doors, who: cfg.Auth,
-		stopGrace: cfg.StopGrace, origins: newOrigins(cfg.AllowedOrigins, cfg.LocalPages),
+		stopGrace: cfg.StopGrace, origins: pages,
 	}
 
 	server := handler.New(cfg.Schema)

@@ -73,11 +73,9 @@ type Config struct {
 // Config.Streams where it would not end by itself.
 func New(cfg Config) http.Handler {
 	panics := panicLog{cfg.Log, cfg.Panics}
-	doors := newDoors(cfg)
-	api := newGraphQL(cfg, panics, doors)
+	doors, pages := newDoors(cfg), newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
+	api := newGraphQL(cfg, panics, doors, pages)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
-
-	pages := newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
 
 	r := chi.NewRouter()
 	r.Use(hardened, panics.middleware, pages.ownName, timedBodies(cfg.Limits.BodyTimeout))

@@ -52,6 +52,9 @@ func (q *rates) take(caller string, now time.Time) *refusal {
 
 // look refuses a request as take would, and counts nothing.
 func (q *rates) look(caller string, now time.Time) *refusal {
+	if q == nil {
+		return nil
+	}
 	if missing := 1 - q.of(caller).TokensAt(now); missing > 0 {
 		return q.refuse(time.Duration(missing / float64(q.perSecond) * float64(time.Second)))
 	}

@@ -68,7 +68,7 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	// Nothing of the request's context: that ends with Do, and what it holds is used again by others.
 	c := &wsConn{
 		transport: t, conn: conn, wire: hijacker.wire, words: words, exec: exec, operations: make(map[string]*wsOperation),
-		address: caller, release: release, request: t.described(r),
+		payer: caller, release: release, request: t.described(r),
 	}
 	c.wire.start, c.wire.broken = c.spawn, c.giveUp
 	if caller := auth.From(r.Context()); caller.Known() {

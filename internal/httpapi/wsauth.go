@@ -42,21 +42,13 @@ func (c *wsConn) admit(message map[string]any) *closing {
 	case err != nil:
 		return &closing{closeForbidden, "Forbidden: " + err.Error()}
 	}
-	release, refused := c.transport.doors.recount(c.address, ownerPrefix+caller.Owner, c.release)
+	release, refused := c.transport.doors.recount(c.payer, ownerPrefix+caller.Owner, c.release)
 	if refused != nil {
 		return &closing{websocket.StatusTryAgainLater, refused.message}
 	}
-	c.address, c.release = ownerPrefix+caller.Owner, release
+	c.payer, c.release = ownerPrefix+caller.Owner, release
 	c.identify(caller)
 	return nil
-}
-
-// payer is who an operation counts for: the owner, where he is known, and the address otherwise.
-func (c *wsConn) payer() string {
-	if c.transport.who == nil {
-		return c.address
-	}
-	return ownerPrefix + c.caller.Owner
 }
 
 // ownerPrefix keeps the names of owners from addresses.

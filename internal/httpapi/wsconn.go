@@ -28,7 +28,7 @@ type wsConn struct {
 	writing   sync.Mutex // is never held while somebody waits
 	words     *dialect
 	exec      graphql.GraphExecutor
-	address   string        // who has opened it, for the limits of each caller
+	payer     string        // for whom it and its operations count: the owner, where he is known, and the address otherwise
 	caller    *auth.Caller  // whose operations they are; nil as long as that is not known
 	unheed    func()        // ends the waiting for the end of his token
 	release   func()        // makes its place free
