@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// keptResponses bounds the responses that are kept, and mostShared the size in bytes of each, and of its message: 32 MiB in all.
+	// keptResponses bounds the responses that are kept, and keptBytes their size with that of their messages.
 	keptResponses = 256
-	mostShared    = 64 << 10
+	keptBytes     = 32 << 20
+	// mostShared bounds each of both, so that one response does not drive out most others.
+	mostShared = 2 << 20
 )
 
 // responses keeps the last responses that bring messages, for those listeners of a thread who want the same of them: the feed gives
@@ -21,9 +23,9 @@ const (
 type responses struct {
 	mu   sync.Mutex
 	made map[responseKey]*graphql.Response // which nobody changes
-	// order is a ring of the keys, the oldest at next.
-	order [keptResponses]responseKey
-	next  int
+	// order has the keys, the oldest first, and size their weight in all.
+	order []responseKey
+	size  int
 }
 
 // responseKey names a response by the addresses of what it was made of, which it keeps from being used for anything else.
@@ -59,10 +61,21 @@ func (r *responses) keep(key responseKey, response *graphql.Response) {
 	if r.made[key] != nil {
 		return // somebody was faster
 	}
-	delete(r.made, r.order[r.next])
-	r.order[r.next] = key
-	r.next = (r.next + 1) % keptResponses
 	r.made[key] = response
+	r.order = append(r.order, key)
+	r.size += key.weight(response)
+	for len(r.order) > keptResponses || r.size > keptBytes {
+		oldest := r.order[0]
+		r.size -= oldest.weight(r.made[oldest])
+		delete(r.made, oldest)
+		r.order[0] = responseKey{} // else the array would keep its message
+		r.order = r.order[1:]
+	}
+}
+
+// weight is how many bytes a response keeps from being freed.
+func (k responseKey) weight(response *graphql.Response) int {
+	return k.message.Size() + len(response.Data)
 }
 
 // isShareable tells whether the responses of a subscription follow from its text and the event alone: no variable has a say in what

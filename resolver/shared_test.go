@@ -45,6 +45,26 @@ func TestAResponseIsMadeOnce(t *testing.T) {
 	assert.NotEqual(t, "b", of(one, operations[0]), "and the oldest have gone")
 }
 
+func TestKeptResponsesAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	r := newResponses()
+	op := &ast.OperationDefinition{}
+	keep := func(size int) *store.Message {
+		message := &store.Message{}
+		r.of(message, op, func() *graphql.Response { return &graphql.Response{Data: make(json.RawMessage, size)} })
+		return message
+	}
+	first := keep(mostShared)
+	for range keptBytes/mostShared - 1 {
+		keep(mostShared)
+	}
+	assert.NotNil(t, r.made[responseKey{first, op}], "as much as fits")
+	keep(1)
+	assert.Nil(t, r.made[responseKey{first, op}], "and the oldest goes where it does not")
+	assert.Len(t, r.made, keptBytes/mostShared)
+	assert.Equal(t, keptBytes-mostShared+1, r.size)
+}
+
 func TestWhatIsNotShared(t *testing.T) {
 	t.Parallel()
 	r := newResponses()
