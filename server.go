@@ -89,7 +89,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	streams, draining := httpapi.NewStreams(), &drain{}
 	server := &http.Server{
 		Handler: draining.handler(httpapi.New(httpapi.Config{
-			Schema:          graph.NewExecutableSchema(graph.Config{Resolvers: res}),
+			Schema:          res.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: res})),
 			Extensions:      []graphql.HandlerExtension{resolver.Access{}, res.Extension()},
 			Auth:            who,
 			PresentError:    res.Present,

@@ -42,9 +42,10 @@ func checkGivenCursor(argument string, cursor *string) error {
 	return nil
 }
 
-// messagesKey checks the arguments of AgentState.messages and gives the page that they name, for what is selected of it.
+// messagesKey checks the arguments of AgentState.messages and gives the page that they name. countOnly says that nothing of it is
+// selected but its totalCount.
 func messagesKey(
-	sel selection, first *int, after *string, last *int, before *string, types []store.MessageType,
+	countOnly bool, first *int, after *string, last *int, before *string, types []store.MessageType,
 ) (store.PageKey, error) {
 	r, err := rangeOf(first, after, last, before, true)
 	if err != nil {
@@ -54,7 +55,7 @@ func messagesKey(
 		return store.PageKey{}, badInput("types", "Give types 1 to %d message types, not %d", len(messageTypes), len(types))
 	}
 	key := store.MessagesOf(r, types)
-	key.CountOnly = !sel.has("nodes", "edges", "pageInfo")
+	key.CountOnly = countOnly
 	return key, nil
 }
 

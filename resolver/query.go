@@ -18,18 +18,18 @@ func orNull[T any](value *T, err error, threadID string) (*T, error) {
 	return value, nil
 }
 
-// agentState reads a thread with what is selected of it. One round trip, and those of store.Get for pages that lie elsewhere.
-func (r *Resolver) agentState(ctx context.Context, threadID string) (*store.AgentState, error) {
+// agentState reads a thread with what read says. One round trip, and those of store.Get for pages that lie elsewhere.
+func (r *Resolver) agentState(ctx context.Context, threadID string, read store.Read) (*store.AgentState, error) {
 	if err := checkID("threadId", threadID); err != nil {
 		return nil, err
 	}
-	state, err := r.threads(ctx).Get(ctx, threadID, selected(ctx).read())
+	state, err := r.threads(ctx).Get(ctx, threadID, read)
 	return orNull(state, err, threadID)
 }
 
 // recent reads the threads that were updated last: one round trip for their ids and one for the threads. A search by message type
 // may take more for all of them together, see store.GetMany, and many expired threads one more for the ids, see store.List.
-func (r *Resolver) recent(ctx context.Context, limit int) ([]*store.AgentState, error) {
+func (r *Resolver) recent(ctx context.Context, limit int, read store.Read) ([]*store.AgentState, error) {
 	if err := checkRange("limit", limit, 1, maxPageSize); err != nil {
 		return nil, err
 	}
@@ -37,8 +37,17 @@ func (r *Resolver) recent(ctx context.Context, limit int) ([]*store.AgentState, 
 	if err != nil {
 		return nil, about(err, "")
 	}
-	states, err := r.threads(ctx).GetMany(ctx, ids, selected(ctx).read())
+	states, err := r.threads(ctx).GetMany(ctx, ids, read)
 	return states, about(err, "")
+}
+
+// exists tells whether there is such a thread. One round trip.
+func (r *Resolver) exists(ctx context.Context, threadID string) (bool, error) {
+	if err := checkID("threadId", threadID); err != nil {
+		return false, err
+	}
+	exists, err := r.threads(ctx).Exists(ctx, threadID)
+	return exists, about(err, threadID)
 }
 
 // ttl reads how long a thread has still to live. One round trip.

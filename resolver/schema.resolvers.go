@@ -12,7 +12,7 @@ import (
 )
 
 func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType) (*graph.MessageConnection, error) {
-	key, err := messagesKey(selected(ctx), first, after, last, before, types)
+	key, err := messagesKey(selected(ctx).countsOnly(), first, after, last, before, types)
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +75,11 @@ func (r *mutationResolver) CleanupExpired(ctx context.Context, input graph.Clean
 }
 
 func (r *queryResolver) AgentState(ctx context.Context, threadID string) (*store.AgentState, error) {
-	return r.agentState(ctx, threadID)
+	return r.agentState(ctx, threadID, selected(ctx).read())
 }
 
 func (r *queryResolver) AgentStateExists(ctx context.Context, threadID string) (bool, error) {
-	if err := checkID("threadId", threadID); err != nil {
-		return false, err
-	}
-	exists, err := r.threads(ctx).Exists(ctx, threadID)
-	return exists, about(err, threadID)
+	return r.exists(ctx, threadID)
 }
 
 func (r *queryResolver) AgentStateTTL(ctx context.Context, threadID string) (*store.TTL, error) {
@@ -100,7 +96,7 @@ func (r *queryResolver) AgentStates(ctx context.Context, filter *graph.AgentStat
 }
 
 func (r *queryResolver) RecentAgentStates(ctx context.Context, limit int) ([]*store.AgentState, error) {
-	return r.recent(ctx, limit)
+	return r.recent(ctx, limit, selected(ctx).read())
 }
 
 func (r *queryResolver) ThreadIds(ctx context.Context, pattern string, first *int, after *string) (*graph.ThreadIDConnection, error) {

@@ -42,6 +42,9 @@ func (s selection) has(names ...string) bool {
 	return false
 }
 
+// countsOnly tells of a selection on MessageConnection whether it needs no message.
+func (s selection) countsOnly() bool { return !s.has("nodes", "edges", "pageInfo") }
+
 // under gives what is selected of a field of the object, under all its aliases.
 func (s selection) under(name string) selection {
 	sub := selection{op: s.op}
@@ -55,19 +58,24 @@ func (s selection) under(name string) selection {
 
 // read turns a selection on AgentState into what the store must read.
 func (s selection) read() store.Read {
-	r := store.Read{
-		Context: s.has("context"), Plan: s.has("plan"), ToolCalls: s.has("toolCalls"), Metadata: s.has("metadata"),
-	}
+	r := s.readFields()
 	for _, f := range s.fields {
 		if f.Name != "messages" {
 			continue
 		}
 		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
-		if key, err := pageOf(selectionOf(s.op, f), f.ArgumentMap(s.op.Variables)); err == nil {
+		if key, err := pageOf(selectionOf(s.op, f).countsOnly(), f.ArgumentMap(s.op.Variables)); err == nil {
 			r.Pages = append(r.Pages, key)
 		}
 	}
 	return r
+}
+
+// readFields is read without the pages.
+func (s selection) readFields() store.Read {
+	return store.Read{
+		Context: s.has("context"), Plan: s.has("plan"), ToolCalls: s.has("toolCalls"), Metadata: s.has("metadata"),
+	}
 }
 
 // checkPages gives the first error of the arguments of the message pages in a selection on AgentState.
@@ -76,7 +84,7 @@ func (s selection) checkPages() error {
 		if f.Name != "messages" {
 			continue
 		}
-		key, err := pageOf(selectionOf(s.op, f), f.ArgumentMap(s.op.Variables))
+		key, err := pageOf(selectionOf(s.op, f).countsOnly(), f.ArgumentMap(s.op.Variables))
 		if err != nil {
 			return err
 		}
@@ -93,7 +101,7 @@ func (s selection) checkPages() error {
 }
 
 // pageOf is messagesKey for the arguments of a field that is not being resolved yet.
-func pageOf(sel selection, args map[string]any) (store.PageKey, error) {
+func pageOf(countOnly bool, args map[string]any) (store.PageKey, error) {
 	var first, last *int
 	for name, into := range map[string]**int{"first": &first, "last": &last} {
 		if value := args[name]; value != nil {
@@ -111,16 +119,15 @@ func pageOf(sel selection, args map[string]any) (store.PageKey, error) {
 		}
 	}
 	var types []store.MessageType
-	given, isList := args["types"].([]any)
-	if !isList && args["types"] != nil {
-		given = []any{args["types"]} // GraphQL takes one value for a list of one
+	if args["types"] != nil {
+		types = []store.MessageType{}                             // an empty list is another thing than none
+		for _, value := range graphql.CoerceList(args["types"]) { // GraphQL takes one value for a list of one
+			name, ok := value.(string)
+			if !ok {
+				return store.PageKey{}, errArguments
+			}
+			types = append(types, store.MessageType(name))
+		}
 	}
-	for _, value := range given {
-		name, _ := value.(string)
-		types = append(types, store.MessageType(name))
-	}
-	if given != nil && types == nil {
-		types = []store.MessageType{}
-	}
-	return messagesKey(sel, first, after, last, before, types)
+	return messagesKey(countOnly, first, after, last, before, types)
 }

@@ -123,13 +123,14 @@ func drawFrom[S, T any](ctx context.Context, threadID string, stream *feed.Strea
 // Subscriptions is the gqlgen extension that runs subscriptions: it draws what comes from their sources, tells why one has ended, as
 // the last response, and shares responses among those who want the same of the same event.
 type Subscriptions struct {
-	resolver *Resolver
-	shared   *responses
+	resolver   *Resolver
+	shared     *responses
+	operations *operations
 }
 
 // Extension gives the extension to install beside the executable schema.
 func (r *Resolver) Extension() graphql.HandlerExtension {
-	return Subscriptions{resolver: r, shared: newResponses()}
+	return Subscriptions{resolver: r, shared: newResponses(), operations: newOperations(r)}
 }
 
 // ExtensionName names the extension.
@@ -182,6 +183,9 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		}
 		note(at, event)
 		run := func() *graphql.Response {
+			if response := x.operations.write(ctx, op, event); response != nil {
+				return response
+			}
 			s.events.offer(event)
 			resp := execute(ctx)
 			if resp == nil { // the context has ended meanwhile, and for the transport that is the end

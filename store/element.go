@@ -56,21 +56,10 @@ func parseElement(text string) (element, error) {
 	return element{seq: seq, arrival: arrival, letter: parts[2], id: parts[4][:length], body: parts[4][length:]}, nil
 }
 
-// encodeBody gives the body of a message.
-func encodeBody(m *Message) (string, error) {
-	var body strings.Builder
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(m); err != nil {
-		return "", fmt.Errorf("store: encode message: %w", err)
-	}
-	return strings.TrimSuffix(body.String(), "\n"), nil
-}
-
 // message decodes the element of a thread's incarnation.
 func (e element) message(owner, threadID string, epoch Epoch) (*Message, error) {
 	m := &Message{}
-	if err := json.Unmarshal([]byte(e.body), m); err != nil {
+	if err := decodeBody(e.body, m); err != nil {
 		return nil, fmt.Errorf("%w: %w", errElement, err)
 	}
 	m.Owner, m.ThreadID, m.Epoch = owner, threadID, epoch

@@ -21,8 +21,13 @@ const dateTimeFormat = "2006-01-02T15:04:05.000000Z"
 // MarshalDateTime writes t in UTC with microseconds.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		_, _ = w.Write(t.UTC().AppendFormat(nil, `"`+dateTimeFormat+`"`))
+		_, _ = w.Write(AppendDateTime(nil, t))
 	})
+}
+
+// AppendDateTime appends what MarshalDateTime writes.
+func AppendDateTime(out []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(out, `"`+dateTimeFormat+`"`)
 }
 
 // dateTimeForm is RFC 3339's date-time, which time.Parse takes more of: hours of one digit, a comma ahead of the fraction, offsets

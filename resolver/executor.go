@@ -1,0 +1,130 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"agentstate/internal/compiled"
+)
+
+// execution executes most queries compiled, and leaves the others to gqlgen, with all that has an error to tell.
+type execution struct {
+	graphql.ExecutableSchema
+	resolver   *Resolver
+	operations *operations
+}
+
+// Schema gives the executable schema that answers by r what generated code parses and describes.
+func (r *Resolver) Schema(generated graphql.ExecutableSchema) graphql.ExecutableSchema {
+	return execution{ExecutableSchema: generated, resolver: r, operations: newOperations(r)}
+}
+
+// Exec executes an operation.
+func (e execution) Exec(ctx context.Context) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	if op.Operation.Operation != ast.Query {
+		return e.ExecutableSchema.Exec(ctx)
+	}
+	query := e.operations.query(op)
+	if query == nil {
+		return e.ExecutableSchema.Exec(ctx)
+	}
+	done := false
+	return func(ctx context.Context) *graphql.Response {
+		if done {
+			return nil
+		}
+		done = true
+		results := query.resolve(ctx, op)
+		if response := query.write(ctx, op, results); response != nil {
+			return response
+		}
+		replay(op, results)
+		return e.ExecutableSchema.Exec(ctx)(ctx)
+	}
+}
+
+// replay lets gqlgen find what was resolved already: nothing is asked twice, and what went wrong is told by gqlgen.
+func replay(op *graphql.OperationContext, results map[string]result) {
+	next := op.ResolverMiddleware
+	op.ResolverMiddleware = func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		if field := graphql.GetFieldContext(ctx); field.Object == "Query" {
+			if known, ok := results[field.Field.Alias]; ok && !errors.Is(known.err, errArguments) {
+				return known.value, known.err
+			}
+		}
+		return next(ctx, resolve)
+	}
+}
+
+// result is what a field at the root came to.
+type result struct {
+	value any
+	err   error
+}
+
+// query is a compiled query.
+type query struct {
+	steps []*rootStep
+	// size is that of the last answer, in bytes: what the next one is likely to take.
+	size atomic.Int64
+}
+
+// resolve resolves all fields at the root, at the same time where there are several, and gives what they came to by their aliases.
+func (q *query) resolve(ctx context.Context, op *graphql.OperationContext) map[string]result {
+	results := make([]result, len(q.steps))
+	if len(q.steps) == 1 {
+		results[0] = q.steps[0].result(ctx, op)
+	} else {
+		var all sync.WaitGroup
+		for i, step := range q.steps {
+			all.Go(func() { results[i] = step.result(ctx, op) })
+		}
+		all.Wait()
+	}
+	byAlias := make(map[string]result, len(results))
+	for i, step := range q.steps {
+		byAlias[step.field.Alias] = results[i]
+	}
+	return byAlias
+}
+
+// result resolves the field. A panic is its error.
+func (s *rootStep) result(ctx context.Context, op *graphql.OperationContext) (r result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r = result{err: op.Recover(ctx, cause)}
+		}
+	}()
+	value, err := s.resolve(ctx, op)
+	return result{value, err}
+}
+
+// write gives the answer; nil where there is an error to tell.
+func (q *query) write(ctx context.Context, op *graphql.OperationContext, results map[string]result) *graphql.Response {
+	for _, r := range results {
+		if r.err != nil {
+			return nil
+		}
+	}
+	response := written(ctx, op, int(q.size.Load()), func(r *compiled.Run) {
+		for i, step := range q.steps {
+			lead := byte(',')
+			if i == 0 {
+				lead = '{'
+			}
+			r.Out = append(compiled.AppendString(append(r.Out, lead), step.field.Alias), ':')
+			step.write(r, results[step.field.Alias].value)
+		}
+		r.Out = append(r.Out, '}')
+	})
+	if response != nil {
+		q.size.Store(int64(len(response.Data) + len(response.Data)/16))
+	}
+	return response
+}

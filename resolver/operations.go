@@ -1,0 +1,156 @@
+package resolver
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"agentstate/internal/compiled"
+)
+
+const (
+	// keptOperations bounds the compiled operations that are kept, and mostCompiled the documents that are compiled, in bytes: an
+	// operation keeps its document from being freed, some 15 times as much.
+	keptOperations = 500
+	mostCompiled   = 8 << 10
+)
+
+// operations compiles operations and keeps them. They are known by their addresses: the cache of documents gives the same for the
+// same text.
+type operations struct {
+	resolver *Resolver
+	queries  *lru.Cache[*ast.OperationDefinition, *query]
+	events   *lru.Cache[*ast.OperationDefinition, compiled.Writer[any]]
+}
+
+func newOperations(r *Resolver) *operations {
+	return &operations{
+		resolver: r,
+		queries:  keep[*query](), events: keep[compiled.Writer[any]](),
+	}
+}
+
+func keep[T any]() *lru.Cache[*ast.OperationDefinition, T] {
+	kept, err := lru.New[*ast.OperationDefinition, T](keptOperations)
+	if err != nil {
+		panic(err) // of a size below 1
+	}
+	return kept
+}
+
+// query gives the compiled query; nil where it is left to gqlgen.
+func (o *operations) query(op *graphql.OperationContext) *query {
+	if len(op.RawQuery) > mostCompiled {
+		return nil
+	}
+	known, ok := o.queries.Get(op.Operation)
+	if !ok {
+		known = o.compileQuery(op)
+		o.queries.Add(op.Operation, known)
+	}
+	return known
+}
+
+func (o *operations) compileQuery(op *graphql.OperationContext) *query {
+	if compiled.DependsOnVariables(op.Operation) {
+		return nil
+	}
+	q, c := &query{}, &compiled.Compiler{Op: op}
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+		if field.Name == "__typename" {
+			q.steps = append(q.steps, typeName(field))
+			continue
+		}
+		root := queryRoots[field.Name]
+		if root == nil {
+			return nil
+		}
+		step := root(o.resolver, c, field)
+		if step == nil {
+			return nil
+		}
+		q.steps = append(q.steps, step)
+	}
+	if len(q.steps) == 0 {
+		return nil
+	}
+	return q
+}
+
+func typeName(field graphql.CollectedField) *rootStep {
+	return &rootStep{
+		field:   field,
+		resolve: func(context.Context, *graphql.OperationContext) (any, error) { return "Query", nil },
+		write:   func(r *compiled.Run, value any) { r.Out = compiled.AppendString(r.Out, value.(string)) }, //nolint:forcetypeassert // as above
+	}
+}
+
+// event gives the writer of what a subscription selects of an event; nil where that is left to gqlgen.
+func (o *operations) event(op *graphql.OperationContext) compiled.Writer[any] {
+	if len(op.RawQuery) > mostCompiled {
+		return nil
+	}
+	known, ok := o.events.Get(op.Operation)
+	if !ok {
+		known = compileEvent(op)
+		o.events.Add(op.Operation, known)
+	}
+	return known
+}
+
+// write gives the response that brings an event; nil where that is left to gqlgen.
+func (o *operations) write(ctx context.Context, op *graphql.OperationContext, event any) *graphql.Response {
+	write := o.event(op)
+	if write == nil {
+		return nil
+	}
+	return written(ctx, op, 0, func(r *compiled.Run) { write(r, event) })
+}
+
+// written gives what write has written, into some size bytes at first; nil where gqlgen must do it.
+func written(ctx context.Context, op *graphql.OperationContext, size int, write func(r *compiled.Run)) (response *graphql.Response) {
+	defer func() {
+		if recover() != nil {
+			response = nil // gqlgen will meet it too, and say where
+		}
+	}()
+	r := &compiled.Run{Ctx: ctx, Op: op, Out: make([]byte, 0, size)}
+	write(r)
+	if r.Failed() {
+		return nil
+	}
+	return &graphql.Response{Data: r.Out}
+}
+
+func compileEvent(op *graphql.OperationContext) compiled.Writer[any] {
+	if compiled.DependsOnVariables(op.Operation) {
+		return nil
+	}
+	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})
+	if len(fields) != 1 {
+		return nil
+	}
+	field, c := fields[0], &compiled.Compiler{Op: op}
+	switch field.Name {
+	case "messageAdded":
+		return eventOf(field, messageObject.Compile(c, field.Selections))
+	case "agentStateChanged":
+		return eventOf(field, agentStateChangeObject.Compile(c, field.Selections))
+	}
+	return nil
+}
+
+// eventOf writes the data of an event; nil where write is.
+func eventOf[T any](field graphql.CollectedField, write compiled.Writer[T]) compiled.Writer[any] {
+	if write == nil {
+		return nil
+	}
+	head := append(compiled.AppendString([]byte{'{'}, field.Alias), ':')
+	return func(r *compiled.Run, event any) {
+		r.Out = append(r.Out, head...)
+		write(r, event.(T)) //nolint:forcetypeassert // the source of the subscription gives no other
+		r.Out = append(r.Out, '}')
+	}
+}
