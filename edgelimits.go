@@ -8,7 +8,11 @@ import (
 )
 
 // edgeLimits turns the configuration into the edge's. The caller of a request is the address that it comes from.
-func edgeLimits(e config.Edge) httpapi.Limits {
+// Requests are counted by all where that is asked for, and else by this process alone.
+func edgeLimits(e config.Edge, all httpapi.SharedRates) httpapi.Limits {
+	if !e.ShareRates {
+		all = nil
+	}
 	return httpapi.Limits{
 		Caller: httpapi.CallerByAddress(e.Networks()),
 		Document: httpapi.DocumentLimits{
@@ -16,7 +20,7 @@ func edgeLimits(e config.Edge) httpapi.Limits {
 			Fields: e.MaxFields, Repeats: e.MaxRepeats, Operations: e.MaxOperations, NameBytes: e.MaxNameBytes,
 		},
 		Complexity:        e.MaxComplexity,
-		RequestsPerSecond: e.RequestRate, RequestBurst: e.RequestBurst,
+		RequestsPerSecond: e.RequestRate, RequestBurst: e.RequestBurst, SharedRates: all,
 		Connections: e.MaxStreams, CallerConnections: e.MaxCallerStreams,
 		ConnectionOperations: e.MaxConnectionOperations, ConnectionBytesPerSecond: e.MaxConnectionBytesSecond,
 		OperationTimeout: time.Duration(e.OperationTimeout), BodyTimeout: time.Duration(e.RequestBodyTimeout),

@@ -1727,7 +1727,7 @@ type Health {
   redis: RedisHealth!
 }
 
-"How Redis is. Where there is authentication, only ` + "`" + `status` + "`" + ` and ` + "`" + `mode` + "`" + ` are for callers without the scope ` + "`" + `admin` + "`" + `; the others get null, and no warnings."
+"How Redis is, or was a second ago. Where there is authentication, callers without the scope ` + "`" + `admin` + "`" + ` get ` + "`" + `mode` + "`" + `, as ` + "`" + `status` + "`" + ` OK or UNAVAILABLE, and null for all else, and no warnings."
 type RedisHealth {
   "OK, DEGRADED where a warning endangers the data of a configured Redis, or UNAVAILABLE where it does not answer."
   status: HealthStatus!

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -17,20 +18,45 @@ type Info struct {
 	Start                                   time.Time
 }
 
-// Health asks how the server and its Redis are. Details are for those who may administer it: they tell an attacker what to look for.
+// Health asks how the server and its Redis are, or tells what it has heard of late. Details are for those who may administer it: they
+// tell an attacker what to look for.
 func (r *Resolver) Health(ctx context.Context) *graph.Health {
-	redis := r.Store.Health(ctx)
-	hostname := r.Info.Hostname
-	if !auth.From(ctx).May(auth.Admin) {
-		redis = &store.RedisHealth{Status: redis.Status, Mode: redis.Mode, Warnings: []string{}}
-		hostname = ""
+	look, hostname := r.brief, ""
+	if auth.From(ctx).May(auth.Admin) {
+		look, hostname = r.detailed, r.Info.Hostname
 	}
+	redis := look(ctx)
 	now := r.Now()
 	return &graph.Health{
 		Status: redis.Status, Redis: redis,
 		Service: r.Info.Service, Version: r.Info.Version, Environment: r.Info.Environment, Hostname: hostname,
 		Uptime: now.Sub(r.Info.Start).Seconds(), Timestamp: float64(now.UnixMicro()) / 1e6,
 	}
+}
+
+// brief is how Redis is to those who hear no details, for whom none are looked at: whether it answers.
+func (r *Resolver) brief(ctx context.Context) *store.RedisHealth {
+	h := &store.RedisHealth{Status: store.OK, Mode: r.Store.Mode(), Warnings: []string{}}
+	if r.Ready(ctx) != nil {
+		h.Status = store.Unavailable
+	}
+	return h
+}
+
+// detailed is what Redis tells of itself. It is everybody's, and not to be changed.
+func (r *Resolver) detailed(ctx context.Context) *store.RedisHealth {
+	h, err := r.details.get(ctx, r.Store.Health)
+	if err != nil {
+		late := "Redis does not answer in time."
+		return &store.RedisHealth{Status: store.Unavailable, Mode: r.Store.Mode(), Error: &late, Warnings: []string{}}
+	}
+	return h
+}
+
+// Ready tells by nil that Redis answers, or did of late. The error is for the log alone.
+func (r *Resolver) Ready(ctx context.Context) error {
+	told, err := r.pulse.get(ctx, r.Store.Ping)
+	return errors.Join(told, err)
 }
 
 // HealthReport is the body of GET /health: the shape of the service that this one replaces, and some facts more.

@@ -32,6 +32,10 @@ type Resolver struct {
 	NewID func() string
 	// Panics counts the panics that were caught, here and by whoever is told to count along.
 	Panics atomic.Int64
+
+	// details is what Redis tells of itself, and pulse whether it answers.
+	details recent[*store.RedisHealth]
+	pulse   recent[error]
 }
 
 // threads are the caller's: nobody sees those of another owner.

@@ -19,8 +19,9 @@ import (
 //	P:{b}:o               set: the owners with threads in this bucket
 //	P:{b}:c:<owner>:<id>  channel: what happens to the thread, see event.go
 //	P:q:<hash>            string: a GraphQL document by its SHA-256, see document.go; of no bucket, so that they spread over a cluster
+//	P:r:<caller>          string: by when a caller has made up for his requests, in microseconds, see rates.go; of no bucket either
 //
-// A colon or percent sign in an owner is percent-escaped; the id comes last and stands as it is.
+// A colon or percent sign in an owner or a caller is percent-escaped; the id comes last and stands as it is.
 
 // buckets are the hash tags. Their slots lie in the middle of the sixteenths of the 16,384 slots of a cluster, so that the
 // buckets fall evenly on any number of masters up to sixteen; TestBucketsAreSpread checks it.
@@ -62,6 +63,9 @@ func (k keyspace) index(bucket int, kind, owner string) string {
 
 // document is where the document of a hash is.
 func (k keyspace) document(hash string) string { return k.prefix + ":q:" + hash }
+
+// rate is where the requests of a caller are counted.
+func (k keyspace) rate(caller string) string { return k.prefix + ":r:" + ownerEscaper.Replace(caller) }
 
 // threadKeys are the keys of one thread.
 type threadKeys struct {

@@ -4,7 +4,7 @@ import { createClient } from 'graphql-ws';
 import legacy from 'subscriptions-transport-ws';
 import { WebSocket } from 'ws';
 import {
-  Inbox, add, ask, drop, endpoint, messageAdded, newThread, poll, socketEndpoint, thread, upTo, within,
+  Inbox, add, ask, drop, endpoint, listen, messageAdded, newThread, poll, socketEndpoint, thread, upTo, within,
 } from './server.mjs';
 
 /** A client over HTTP that ends with the test, and the bodies and headers of its requests. */
@@ -36,18 +36,14 @@ const links = {
   },
 };
 
-/** Subscribes; `inbox` gets each result, `end` is how it ended: "complete", or an error. */
+/** Subscribes until the test ends, as `listen` does. */
 export function follow(t, client, query, variables) {
-  const inbox = new Inbox();
-  let subscription;
-  const end = new Promise((resolve) => {
-    subscription = client.subscribe({ query, variables }).subscribe({
-      next: inbox.push, error: resolve, complete: () => resolve('complete'),
-    });
+  const followed = listen((observer) => {
+    const subscription = client.subscribe({ query, variables }).subscribe(observer);
+    return () => subscription.unsubscribe();
   });
-  const stop = () => subscription.unsubscribe();
-  t.after(stop); // an open stream would keep Node running
-  return { inbox, end, stop };
+  t.after(followed.stop); // an open stream would keep Node running
+  return followed;
 }
 
 export const seqs = (results) => results.map(({ data, error, errors }) => {

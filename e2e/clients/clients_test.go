@@ -28,6 +28,9 @@ import (
 // patience bounds the run of all files, which takes some ten seconds.
 const patience = 4 * time.Minute
 
+// secret is what the tokens are signed with that the guarded server accepts.
+const secret = "a secret for tests, of 32 bytes or more"
+
 func TestClients(t *testing.T) {
 	install(t)
 	host, port, err := net.SplitHostPort(redistest.Start(t).Addr())
@@ -36,6 +39,7 @@ func TestClients(t *testing.T) {
 	environ := []string{"LOG_LEVEL=warn", "REDIS_HOST=" + host, "REDIS_PORT=" + port}
 	shared := servertest.Start(t, "the server that all files share", binary, environ...)
 	mortal := servertest.Start(t, "the server that is killed", binary, environ...)
+	guarded := servertest.Start(t, "the server that wants tokens", binary, append(environ, "AUTH_MODE=jwt", "AUTH_JWT_SECRET="+secret, "AUTH_JWT_LEEWAY=0")...)
 	control := httptest.NewServer(controls(mortal))
 	defer control.Close()
 
@@ -45,7 +49,8 @@ func TestClients(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience) // a file that leaves something open would run for ever
 	defer cancel()
 	run := exec.CommandContext(ctx, "node", append([]string{"--test", "--test-reporter=./reporter.mjs"}, files...)...)
-	run.Env = append(os.Environ(), "AGENTSTATE_URL="+shared.Client.URL, "MORTAL_URL="+mortal.Client.URL, "CONTROL_URL="+control.URL)
+	run.Env = append(os.Environ(), "AGENTSTATE_URL="+shared.Client.URL, "MORTAL_URL="+mortal.Client.URL, "CONTROL_URL="+control.URL,
+		"GUARDED_URL="+guarded.Client.URL, "GUARDED_SECRET="+secret)
 	run.Stderr = t.Output()
 	out, err := run.Output()
 	passed := report(t, out)

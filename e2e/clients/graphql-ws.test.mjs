@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import {
-  Inbox, add, ask, control, drop, limit, messageAdded, mortalSocketEndpoint, newThread, resuming, socketEndpoint, thread, upTo, within,
+  Inbox, add, ask, drop, limit, listen, messageAdded, missesNothing, mortalSocketEndpoint, newThread, seqs, socketEndpoint, thread, upTo, within,
 } from './server.mjs';
 
 /** A client that ends with the test, and what befell its connections. */
@@ -26,29 +26,15 @@ function client(t, options = {}) {
   return { client: made, seen };
 }
 
+const follow = (c, variables, query = messageAdded) => listen((observer) => c.subscribe({ query, variables }, observer));
+
 /** Runs an operation that gives one result, and gives that. */
-const once = (c, payload) => within(new Promise((resolve, reject) => {
-  const results = [];
-  c.subscribe(payload, { next: (r) => results.push(r), error: reject, complete: () => resolve(results) });
-}), 'the end of an operation').then((results) => {
-  assert.equal(results.length, 1);
-  return results[0];
-});
-
-/** Subscribes; `inbox` gets each result, `end` is how the operation ended: "complete", or its errors. */
-function follow(c, variables, query = messageAdded) {
-  const inbox = new Inbox();
-  let stop;
-  const end = new Promise((resolve) => {
-    stop = c.subscribe({ query, variables }, { next: inbox.push, error: resolve, complete: () => resolve('complete') });
-  });
-  return { inbox, end, stop };
+async function once(c, { query, variables }) {
+  const { inbox, end } = follow(c, variables, query);
+  assert.equal(await within(end, 'the end of an operation'), 'complete');
+  assert.equal(inbox.items.length, 1);
+  return inbox.items[0];
 }
-
-const seqs = (results) => results.map(({ data, errors }) => {
-  assert.equal(errors, undefined);
-  return data.messageAdded.seq;
-});
 
 test('queries, mutations and subscriptions share a connection', limit, async (t) => {
   const { threadId, cursors } = await thread(1);
@@ -145,33 +131,11 @@ test('pings of the client are answered', limit, async (t) => {
 
 for (const how of ['kill', 'stop']) {
   test(`nothing is missed when the server is gone by ${how} and comes back`, limit, async (t) => {
-    const { threadId, cursors } = await thread(1);
     const { client: c, seen } = client(t, {
       url: mortalSocketEndpoint, retryAttempts: Infinity, shouldRetry: () => true, retryWait: () => new Promise((r) => setTimeout(r, 50)),
     });
-    const position = { cursor: cursors[0] };
-    const inbox = new Inbox();
-    const end = new Promise((resolve) => {
-      c.subscribe({ query: messageAdded, variables: resuming(threadId, position) }, {
-        next: (result) => {
-          position.cursor = result.data.messageAdded.cursor;
-          inbox.push(result);
-        },
-        error: resolve,
-        complete: () => resolve('complete'),
-      });
-    });
-    for (const n of upTo(4, 2)) await add(threadId, n);
-    await inbox.has(3);
-    await control(how);
-    for (const n of upTo(8, 5)) await add(threadId, n); // through the other server
-    await control('start');
-    for (const n of upTo(10, 9)) await add(threadId, n);
-    assert.deepEqual(seqs(await inbox.has(9)), upTo(10, 2));
+    await missesNothing(how, (variables, observer) => c.subscribe({ query: messageAdded, variables }, observer));
     assert.equal(seen.closed.items[0].code, how === 'kill' ? 1006 : 1001);
-    await drop(threadId);
-    assert.equal(await within(end, 'complete'), 'complete');
-    assert.deepEqual(seqs(inbox.items), upTo(10, 2));
   });
 }
 

@@ -17,7 +17,7 @@ type Auth struct {
 
 	JWTSecret      Secret   `env:"AUTH_JWT_SECRET" help:"for jwt: secret of HS256, 32 bytes or more"`
 	JWTKeyFile     string   `env:"AUTH_JWT_KEY_FILE" help:"for jwt: PEM file of the public key of RS256, ES256 or EdDSA"`
-	JWTKeys        string   `env:"AUTH_JWT_JWKS" help:"for jwt: file or URL of a JSON Web Key Set for RS256, ES256 and EdDSA"`
+	JWTKeys        string   `env:"AUTH_JWT_JWKS" help:"for jwt: file or URL (https://) of a JSON Web Key Set for RS256, ES256 and EdDSA"`
 	JWTIssuer      string   `env:"AUTH_JWT_ISSUER" help:"iss that a token must have; any without it"`
 	JWTAudience    string   `env:"AUTH_JWT_AUDIENCE" help:"aud that a token must have; any without it"`
 	JWTLeeway      Duration `env:"AUTH_JWT_LEEWAY" envDefault:"30s" help:"by how much clocks may differ; 0 to 10m"`

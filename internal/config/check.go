@@ -44,7 +44,7 @@ func (c Config) check(values map[string]string, unreadable map[string]bool) erro
 			wrong = append(wrong, fmt.Errorf("%s is %s: give it %s", r.name, shown(r.name, values[r.name]), r.want))
 		}
 	}
-	return errors.Join(slices.Concat(wrong, c.Redis.conflicts(), c.Documents.conflicts(), c.Auth.conflicts(c.ListenAddr))...)
+	return errors.Join(slices.Concat(wrong, c.Redis.conflicts(), c.Documents.conflicts(), c.Edge.conflicts(), c.Auth.conflicts(c.ListenAddr))...)
 }
 
 // shown is a value as an error may tell it: nothing of a Secret, nor of what may be a URL with a password in the wrong variable.

@@ -118,6 +118,7 @@ func TestValues(t *testing.T) {
 			[]string{"a", "a:b/c*[d]~!", strings.Repeat("p", 64)},
 			[]string{"{a}", "a{", "a}", "a b", "a\tb", "a\n", "\x7f", "é", strings.Repeat("p", 65)},
 		},
+		{"SHARE_REQUEST_RATES", []string{"false", "0"}, []string{"perhaps", "2"}},
 		{"AUTH_MODE", []string{"none"}, []string{"None", "basic"}},
 		{"TRUSTED_DOCUMENTS", []string{"allow", "off"}, []string{"none", "Only"}},
 		{
@@ -153,6 +154,8 @@ func TestConflicts(t *testing.T) {
 		"REDIS_TLS_KEY_FILE=k":                               "REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither",
 		"REDIS_ADDRS=a:1 REDIS_SENTINEL_MASTER=m REDIS_DB=1": "",
 		"REDIS_HOST=a REDIS_DB=1":                            "",
+		"SHARE_REQUEST_RATES=true":                           "SHARE_REQUEST_RATES: set MAX_REQUESTS_PER_SECOND too, there is no limit to share",
+		"SHARE_REQUEST_RATES=1 MAX_REQUESTS_PER_SECOND=1":    "",
 	} {
 		t.Run(environ, func(t *testing.T) {
 			_, err := Load(strings.Fields(environ))

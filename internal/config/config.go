@@ -21,7 +21,7 @@ type Config struct {
 	Browsers  Browsers
 	// Edge bounds what one caller may ask for.
 	Edge Edge
-	// Warnings are for the log: variables that look mistyped, and those that have no effect.
+	// Warnings are for the log: variables that look mistyped, those that have no effect, and what is less safe than it looks.
 	Warnings []string
 
 	ListenAddr            string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
@@ -112,6 +112,7 @@ func Load(environ []string) (Config, error) {
 	if c.Warnings = typos(values); c.Embedded() {
 		c.Warnings = append(c.Warnings, nameless(environ)...)
 	}
+	c.Warnings = append(c.Warnings, c.Auth.warnings()...)
 	if !c.Auth.asks() && !isLoopback(c.ListenAddr) {
 		c.Warnings = append(c.Warnings, "AUTH_MODE is none: everybody who reaches this address may read and write everything")
 	}

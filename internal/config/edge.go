@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,8 +21,9 @@ type Edge struct {
 	MaxNameBytes  int `env:"MAX_QUERY_NAME_BYTES" envDefault:"60" help:"bytes of a name that a document takes from the schema; 30 to 100000"`
 	MaxComplexity int `env:"MAX_QUERY_COMPLEXITY" envDefault:"10000" help:"objects that an operation may read, by its first, last and limit; 100 to 10000000"`
 
-	RequestRate  int `env:"MAX_REQUESTS_PER_SECOND" envDefault:"0" help:"requests of one caller per second, operations of a WebSocket among them; 0 to 1000000, 0 is no limit"`
-	RequestBurst int `env:"MAX_REQUEST_BURST" envDefault:"0" help:"requests of one caller at once after a pause; 0 to 10000000, 0 is those of two seconds"`
+	RequestRate  int  `env:"MAX_REQUESTS_PER_SECOND" envDefault:"0" help:"requests of one caller per second, operations of a WebSocket among them; 0 to 1000000, 0 is no limit"`
+	RequestBurst int  `env:"MAX_REQUEST_BURST" envDefault:"0" help:"requests of one caller at once after a pause; 0 to 10000000, 0 is those of two seconds"`
+	ShareRates   bool `env:"SHARE_REQUEST_RATES" envDefault:"false" help:"count them for all processes on one Redis together, which costs a round trip each; while it does not answer each counts by itself"`
 
 	MaxStreams               int `env:"MAX_CONNECTIONS" envDefault:"20000" help:"WebSockets and event streams in all; 0 to 10000000, 0 is no limit"`
 	MaxCallerStreams         int `env:"MAX_CONNECTIONS_PER_CALLER" envDefault:"5000" help:"WebSockets and event streams of one caller; 0 to 10000000, 0 is no limit"`
@@ -47,6 +50,7 @@ func (e Edge) rules() []rule {
 		between("MAX_QUERY_COMPLEXITY", e.MaxComplexity, 100, most),
 		between("MAX_REQUESTS_PER_SECOND", e.RequestRate, 0, 1_000_000),
 		between("MAX_REQUEST_BURST", e.RequestBurst, 0, most),
+		oneOf("SHARE_REQUEST_RATES", strconv.FormatBool(e.ShareRates), "true", "false"),
 		between("MAX_CONNECTIONS", e.MaxStreams, 0, most),
 		between("MAX_CONNECTIONS_PER_CALLER", e.MaxCallerStreams, 0, most),
 		between("MAX_CONNECTION_OPERATIONS", e.MaxConnectionOperations, 1, many),
@@ -55,6 +59,14 @@ func (e Edge) rules() []rule {
 		between("REQUEST_BODY_TIMEOUT", e.RequestBodyTimeout, Duration(100*time.Millisecond), Duration(time.Hour)),
 		{"TRUSTED_PROXIES", "addresses, or networks as addr/bits, separated by commas", !slices.ContainsFunc(e.TrustedProxies, notNetwork)},
 	}
+}
+
+// conflicts tells where limits are shared that are not there: who asks for it would believe that he has them.
+func (e Edge) conflicts() []error {
+	if e.ShareRates && e.RequestRate == 0 {
+		return []error{errors.New("SHARE_REQUEST_RATES: set MAX_REQUESTS_PER_SECOND too, there is no limit to share")}
+	}
+	return nil
 }
 
 // Networks gives TrustedProxies as networks; an address alone is a network of one.

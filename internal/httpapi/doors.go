@@ -21,6 +21,8 @@ type Limits struct {
 	Complexity int
 	// RequestsPerSecond and RequestBurst are those of one caller; a burst of 0 is what comes in two seconds.
 	RequestsPerSecond, RequestBurst int
+	// SharedRates counts the requests of a caller for all processes together; nil is this one alone.
+	SharedRates SharedRates
 	// Connections and CallerConnections are how many WebSockets and event streams may be open, in all and of one caller.
 	Connections, CallerConnections int
 	// ConnectionOperations is how many operations may run on one WebSocket at once; 0 is 1000.
@@ -43,7 +45,8 @@ type doors struct {
 func newDoors(cfg Config) doors {
 	l := cfg.Limits
 	d := doors{
-		caller: l.Caller, rates: newRates(l.RequestsPerSecond, l.RequestBurst), open: newConnections(l.Connections, l.CallerConnections),
+		caller: l.Caller, open: newConnections(l.Connections, l.CallerConnections),
+		rates:         newRates(l.RequestsPerSecond, l.RequestBurst, newSharedRates(l.SharedRates, cfg.Log)),
 		maxOperations: l.ConnectionOperations, bytesPerSecond: l.ConnectionBytesPerSecond,
 	}
 	if d.caller == nil {
@@ -65,7 +68,7 @@ func (d doors) exhausted(r *http.Request) *refusal {
 }
 
 func (d doors) failed(r *http.Request) {
-	_ = d.rates.take(d.address(r), time.Now())
+	_ = d.rates.take(r.Context(), d.address(r), time.Now())
 }
 
 // recount counts a connection for another caller than before, or refuses it.

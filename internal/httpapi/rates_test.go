@@ -46,39 +46,39 @@ func TestCallerByAddress(t *testing.T) {
 }
 
 func TestRates(t *testing.T) {
-	q := newRates(10, 3)
+	q := newRates(10, 3, nil)
 	now := time.Unix(1000, 0)
 	for range 3 {
-		require.Nil(t, q.take("a", now))
+		require.Nil(t, q.take(t.Context(), "a", now))
 	}
-	refused := q.take("a", now)
+	refused := q.take(t.Context(), "a", now)
 	require.NotNil(t, refused)
 	assert.Equal(t, http.StatusTooManyRequests, refused.status)
 	assert.Equal(t, "1", refused.header.Get("Retry-After"))
 	assert.Equal(t, "Send at most 10 requests per second, and the next one in 1 s.", refused.message)
 	assert.Equal(t, map[string]any{"limit": 10, "actual": 11, "retryAfterSeconds": 1}, refused.extensions)
-	assert.Nil(t, q.take("b", now), "another caller has a rate of its own")
+	assert.Nil(t, q.take(t.Context(), "b", now), "another caller has a rate of its own")
 	now = now.Add(100 * time.Millisecond)
-	assert.Nil(t, q.take("a", now), "those that were refused do not count")
-	assert.NotNil(t, q.take("a", now))
+	assert.Nil(t, q.take(t.Context(), "a", now), "those that were refused do not count")
+	assert.NotNil(t, q.take(t.Context(), "a", now))
 
-	assert.Nil(t, newRates(0, 5).take("a", now), "no limit")
-	q = newRates(5, 0)
+	assert.Nil(t, newRates(0, 5, nil).take(t.Context(), "a", now), "no limit")
+	q = newRates(5, 0, nil)
 	for range 10 {
-		require.Nil(t, q.take("a", now), "a burst of two seconds")
+		require.Nil(t, q.take(t.Context(), "a", now), "a burst of two seconds")
 	}
-	assert.NotNil(t, q.take("a", now))
+	assert.NotNil(t, q.take(t.Context(), "a", now))
 }
 
 func TestRatesForgetWhoWasNotHeardOf(t *testing.T) {
-	q := newRates(1, 1)
+	q := newRates(1, 1, nil)
 	now := time.Unix(1000, 0)
 	for i := range maxCallers + 100 {
-		require.Nil(t, q.take(fmt.Sprint(i), now))
+		require.Nil(t, q.take(t.Context(), fmt.Sprint(i), now))
 	}
 	assert.Equal(t, maxCallers, q.callers.Len())
-	assert.NotNil(t, q.take(fmt.Sprint(maxCallers), now), "one of the last is known")
-	assert.Nil(t, q.take("0", now), "the first is forgotten")
+	assert.NotNil(t, q.take(t.Context(), fmt.Sprint(maxCallers), now), "one of the last is known")
+	assert.Nil(t, q.take(t.Context(), "0", now), "the first is forgotten")
 }
 
 func TestConnectionsAreCounted(t *testing.T) {

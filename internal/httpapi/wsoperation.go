@@ -148,7 +148,7 @@ func (c *wsConn) subscribe(message map[string]any) error {
 	if other != nil {
 		c.halt(other) // the older subprotocol replaces it
 	}
-	if refused := c.transport.doors.rates.take(c.payer, time.Now()); refused != nil {
+	if refused := c.transport.doors.rates.take(c.transport.streams.stopping, c.payer, time.Now()); refused != nil {
 		c.send(errorMessage(id, refused.response().Errors))
 		return nil
 	}
