@@ -66,7 +66,7 @@ vuln: ## look for known vulnerabilities in what the code calls
 
 # Of all modules of go.mod, those of the tests and the generator too. What it says about code that is not Go, and about addresses
 # that it cannot reach, changes nothing. A test compares the list with go.mod, and its licences with those that may be used.
-LISTED := --include_tests --ignore agentstate ./... github.com/99designs/gqlgen
+LISTED := --include_tests --ignore agentstate ./... github.com/99designs/gqlgen github.com/inconshreveable/mousetrap
 
 .PHONY: licences
 licences: ## list the licences of all dependencies in docs/licences.csv, and refuse copyleft

@@ -78,7 +78,7 @@ func TestVersion(t *testing.T) {
 
 func TestUnknownArgument(t *testing.T) {
 	t.Parallel()
-	for _, argument := range []string{"--port=1", "serve", ""} {
+	for _, argument := range []string{"--port=1", "-p", "serv", ""} {
 		_, err := invoke(t, []string{argument}, nil)
 		assert.ErrorContains(t, err, "--help", argument)
 	}
@@ -89,7 +89,7 @@ func TestBadVariable(t *testing.T) {
 	t.Parallel()
 	for _, variable := range []string{
 		"REDIS_PORT=x", "REDIS_PORT=0", "REDIS_DB=-1", "REDIS_TTL_SECONDS=0", "REDIS_TTL_SECONDS=31536001", "REDIS_TIMEOUT=soon", "REDIS_TIMEOUT=0",
-		"REDIS_CONNECT_TIMEOUT=-1s", "REDIS_MAX_CONNECTIONS=0", "REDIS_KEY_PREFIX=a{b}", "REDIS_KEY_PREFIX=a b", "REDIS_URL=http://sesame",
+		"REDIS_CONNECT_TIMEOUT=-1s", "REDIS_MAX_CONNECTIONS=0", "REDIS_BUCKETS=0", "REDIS_BUCKETS=12", "REDIS_BUCKETS=512", "REDIS_KEY_PREFIX=a{b}", "REDIS_KEY_PREFIX=a b", "REDIS_URL=http://sesame",
 		"REDIS_URL=redis://:sesame@host:notaport", "REDIS_ADDRS=nohost", "REDIS_SENTINEL_MASTER=m", "LISTEN_ADDR=nowhere", "LISTEN_ADDR=127.0.0.1:99999",
 		"LOG_LEVEL=loud", "LOG_FORMAT=xml", "THREAD_OVERFLOW=burst", "MAX_MESSAGE_BYTES=1", "MAX_THREAD_MESSAGES=0", "MAX_BATCH_MESSAGES=0",
 		"MAX_CONTEXT_BYTES=x", "MAX_METADATA_BYTES=0", "MAX_PLAN_BYTES=0", "MAX_TOOL_CALLS_BYTES=0", "MAX_REQUEST_BYTES=0", "MAX_QUERY_TOKENS=1",

@@ -88,7 +88,7 @@ func TestHealthWarnsOfEviction(t *testing.T) {
 	s.Must(t, `{ health { status redis { status warnings } } }`, nil, &told)
 	assert.Equal(t, "DEGRADED", told.Health.Status)
 	assert.Equal(t, "DEGRADED", told.Health.Redis.Status)
-	require.Len(t, told.Health.Redis.Warnings, 1)
+	require.Len(t, told.Health.Redis.Warnings, 2, "this one, and that nothing is kept on disk")
 	assert.Contains(t, told.Health.Redis.Warnings[0], "noeviction")
 	assert.Equal(t, http.StatusOK, s.Send(t, http.MethodGet, "/readyz", "").Status)
 	assert.Contains(t, s.Send(t, http.MethodGet, "/health", "").Body, `"status":"degraded"`)

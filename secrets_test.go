@@ -118,7 +118,8 @@ func TestTheLogTellsNothingOfMessages(t *testing.T) {
 	silent(t, s, "redis is unavailable")
 
 	require.NoError(t, rdb.ConfigSet(context.Background(), "maxmemory", "1").Err())
-	assert.GreaterOrEqual(t, all(nothing), 6, "Redis refuses what would grow it")
+	// Redis 7 refuses every transaction, Redis 8 and Valkey only what would grow them: the creation, and what follows finds no thread.
+	assert.Positive(t, all(nothing), "a full Redis refuses what would grow it")
 	require.NoError(t, rdb.ConfigSet(context.Background(), "maxmemory", "0").Err())
 	silent(t, s, "OOM")
 

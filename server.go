@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,23 +44,22 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr, nil); err != nil {
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr, nil)
+	code, silent := exitCode(err)
+	if !silent {
 		fmt.Fprintln(os.Stderr, service+": "+err.Error())
-		os.Exit(1)
 	}
+	os.Exit(code)
 }
 
-// run serves until ctx ends, and then stops in order. Once requests are served it calls ready, if there is one, with the
+// serveRequests serves until ctx ends, and then stops in order. Once requests are served it calls ready, if there is one, with the
 // address.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, ready func(net.Addr)) error {
-	if done, err := commandLine(args, stdout); done {
-		return err
-	}
-	cfg, err := config.Load(environ)
+func serveRequests(ctx context.Context, p program) error {
+	cfg, err := config.Load(p.environ)
 	if err != nil {
 		return err
 	}
-	log := newLog(cfg, stderr)
+	log := newLog(cfg, p.stderr)
 	slog.SetDefault(log) // what libraries log goes the same way
 	trusted, err := trustedDocuments(cfg, log)
 	if err != nil {
@@ -81,6 +79,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 	st, err := store.Open(options)
 	if err != nil {
 		return err
+	}
+	if err := checkLayout(ctx, st, log); err != nil {
+		return errors.Join(err, st.Close())
 	}
 	hub := feed.New(func(ctx context.Context) feed.Source { return st.Events(ctx) }, log, feed.Options{
 		Check: time.Duration(cfg.DeliveryCheckInterval),
@@ -122,7 +123,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, 
 		Protocols:         protocols(),
 		HTTP2:             http2Config(cfg),
 	}
-	serveErr := serve(ctx, server, cfg, log, ready)
+	serveErr := serve(ctx, server, cfg, log, p.ready)
 
 	// The stop order: /readyz fails for a while; streams are told to go and no new connection is taken, requests that run may finish;
 	// then the feed, and Redis last, when nobody asks it any more.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -20,21 +21,6 @@ import (
 	"agentstate/resolver"
 	"agentstate/store"
 )
-
-// commandLine answers --help and --version; done says that there is nothing more to do.
-func commandLine(args []string, stdout io.Writer) (done bool, err error) {
-	if len(args) == 0 {
-		return false, nil
-	}
-	switch args[0] {
-	case "-h", "-help", "--help", "help":
-		return true, config.WriteHelp(stdout)
-	case "-version", "--version", "version":
-		_, err := fmt.Fprintln(stdout, service, versionOf())
-		return true, err
-	}
-	return true, fmt.Errorf("unknown argument %q: it is configured by environment variables, see --help", args[0])
-}
 
 // versionOf is the version of the build, or that of the source that it was built from.
 func versionOf() string {
@@ -81,7 +67,7 @@ func newResolver(cfg config.Config, st *store.Store, hub *feed.Hub, log *slog.Lo
 func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 	o := store.DefaultOptions()
 	o.Log = log
-	o.Prefix = cfg.Redis.KeyPrefix
+	o.Prefix, o.Buckets = cfg.Redis.KeyPrefix, cfg.Layout.Buckets
 	o.TTL = time.Duration(cfg.Redis.TTLSeconds) * time.Second
 	o.SweepInterval = time.Duration(cfg.Redis.SweepInterval)
 	o.MaxThreadMessages, o.Trim = cfg.Limits.MaxThreadMessages, cfg.Limits.ThreadOverflow == "trim"
@@ -102,6 +88,24 @@ func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 		o.Connection.Addrs = []string{net.JoinHostPort(r.Host, strconv.Itoa(r.Port))}
 	}
 	return o, nil
+}
+
+// layoutPatience bounds how long a start waits for Redis to tell its layout.
+const layoutPatience = time.Second
+
+// checkLayout refuses the start where the threads in Redis lie otherwise than this configuration says. A Redis that is away is asked
+// when it comes, ahead of everything else.
+func checkLayout(ctx context.Context, st *store.Store, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, layoutPatience)
+	defer cancel()
+	err := st.CheckLayout(ctx)
+	if wrong, ok := errors.AsType[*store.LayoutError](err); ok {
+		return wrong
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		log.Warn("Redis cannot be reached yet: calls are answered with UNAVAILABLE until it can", "error", err)
+	}
+	return nil
 }
 
 // tlsConfig gives how the connection to Redis is secured; nil for not at all, unless a URL says otherwise.

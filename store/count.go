@@ -39,10 +39,10 @@ func (t *Threads) CountIDs(ctx context.Context, pattern string) (int, error) {
 func (t *Threads) countBetween(ctx context.Context, low, high *int64) (int, error) {
 	span := listing{low: low, high: high}.scores()
 	var expired *expiredThreads
-	counts := make([]*redis.IntCmd, len(buckets))
+	counts := make([]*redis.IntCmd, len(t.store.keys.buckets))
 	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		expired = t.peek(ctx, pipe)
-		for b := range buckets {
+		for b := range counts {
 			counts[b] = pipe.ZCount(ctx, t.store.keys.updated(b, t.owner), span.Min, span.Max)
 		}
 		return nil

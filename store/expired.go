@@ -19,15 +19,16 @@ type expiredThreads struct {
 	now int64
 	ids map[string]bool
 	// any and crowded tell it of each bucket.
-	any, crowded [len(buckets)]bool
+	any, crowded []bool
 	// passed counts those that were left out.
 	passed int
 }
 
 // peek asks for the time of Redis and for what expires next in each bucket.
 func (t *Threads) peek(ctx context.Context, pipe redis.Pipeliner) *expiredThreads {
-	e := &expiredThreads{clock: pipe.Time(ctx), peeks: make([]*redis.ZSliceCmd, len(buckets))}
-	for b := range buckets {
+	n := len(t.store.keys.buckets)
+	e := &expiredThreads{clock: pipe.Time(ctx), peeks: make([]*redis.ZSliceCmd, n), any: make([]bool, n), crowded: make([]bool, n)}
+	for b := range n {
 		e.peeks[b] = pipe.ZRangeWithScores(ctx, t.store.keys.expires(b, t.owner), 0, peek-1)
 	}
 	return e

@@ -17,7 +17,7 @@ import (
 func inOneBucket(owner, prefix string, n int) []string {
 	var ids []string
 	for i := 0; len(ids) < n; i++ {
-		if id := fmt.Sprintf("%s%04d", prefix, i); bucketOf(owner, id) == 7 {
+		if id := fmt.Sprintf("%s%04d", prefix, i); newKeyspace("", DefaultBuckets).bucketOf(owner, id) == 7 {
 			ids = append(ids, id)
 		}
 	}
@@ -212,7 +212,7 @@ func TestTheSweeperClearsAndTells(t *testing.T) {
 		assert.Equal(t, string(Expired), string(next(t, events).Kind))
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			for _, owner := range owners {
-				for b := range buckets {
+				for b := range s.keys.buckets {
 					n, err := swept.rdb.ZCount(t.Context(), s.keys.expires(b, owner), "-inf", "1").Result()
 					assert.NoError(c, err)
 					assert.Zero(c, n)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -50,7 +51,8 @@ type RedisHealth struct {
 // embeddedWarning is the warning of every server that runs without a Redis of its own.
 const embeddedWarning = "All data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it."
 
-// Health asks Redis how it is. It gives no error: that Redis does not answer is part of what it tells. Two round trips.
+// Health asks Redis how it is. It gives no error: that Redis does not answer is part of what it tells. Two round trips, three
+// on a cluster.
 func (s *Store) Health(ctx context.Context) *RedisHealth {
 	h := &RedisHealth{Status: OK, Mode: s.mode, Warnings: []string{}}
 	start := time.Now()
@@ -81,38 +83,28 @@ func (s *Store) embeddedHealth(ctx context.Context, h *RedisHealth) {
 	h.Warnings = append(h.Warnings, embeddedWarning)
 }
 
-// info fills in what a real Redis tells by INFO. On a cluster that is what one of its nodes tells.
+// info fills in what a real Redis tells by INFO. On a cluster the numbers are those of all masters together.
 func (s *Store) info(ctx context.Context, h *RedisHealth) {
-	text, err := s.rdb.Info(ctx).Result()
-	if err != nil {
+	var f findings
+	nodes, err := s.checkNodes(ctx, &f)
+	if err != nil || len(nodes) == 0 {
 		h.Status = Degraded
 		h.Warnings = append(h.Warnings, "Redis does not answer INFO; allow it to this user.")
 		return
 	}
-	values := make(map[string]string)
+	var clients, memory float64
 	var databases []string
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok {
-			continue
-		}
-		if values[name] = value; isDatabase(name) {
-			databases = append(databases, name+":"+value)
-		}
+	for _, n := range nodes {
+		clients, memory = clients+n.number("connected_clients"), memory+n.number("used_memory")
+		databases = append(databases, n.databases...)
 	}
-	h.RedisVersion = ptr(values["redis_version"])
-	if clients, err := strconv.Atoi(values["connected_clients"]); err == nil {
-		h.ConnectedClients = &clients
-	}
-	h.UsedMemoryHuman = ptr(values["used_memory_human"])
+	h.RedisVersion, h.ConnectedClients = ptr(nodes[0].version()), ptr(int(clients))
+	h.UsedMemoryHuman = ptr(human(uint64(memory)))
 	h.Keyspace = keyspaceJSON(databases...)
-	if policy := values["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		h.Status = Degraded
-		h.Warnings = append(h.Warnings, fmt.Sprintf("maxmemory-policy is %s, so Redis may drop threads before they expire; set it to noeviction.", policy))
-	}
-	if values["loading"] == "1" {
-		h.Status = Degraded
-		h.Warnings = append(h.Warnings, "Redis is loading its data.")
+	for _, finding := range f.list() {
+		if h.Warnings = append(h.Warnings, finding.Text); finding.Severity == Problem {
+			h.Status = Degraded
+		}
 	}
 }
 
@@ -123,16 +115,18 @@ func isDatabase(name string) bool {
 	return ok && err == nil
 }
 
-// keyspaceJSON turns lines such as db0:keys=1,expires=0,avg_ttl=0 into an object of objects of numbers.
+// keyspaceJSON turns lines such as db0:keys=1,expires=0 into an object of objects of numbers, those of one database added up.
 func keyspaceJSON(databases ...string) json.RawMessage {
 	spaces := make(map[string]map[string]int64, len(databases))
 	for _, line := range databases {
 		name, facts, _ := strings.Cut(line, ":")
-		spaces[name] = make(map[string]int64)
+		if spaces[name] == nil {
+			spaces[name] = make(map[string]int64)
+		}
 		for fact := range strings.SplitSeq(facts, ",") {
 			key, value, _ := strings.Cut(fact, "=")
-			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-				spaces[name][key] = n
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && (key != "avg_ttl" || spaces[name][key] == 0) { // an average is no sum
+				spaces[name][key] += n
 			}
 		}
 	}
@@ -142,9 +136,14 @@ func keyspaceJSON(databases ...string) json.RawMessage {
 
 // publicReason says why Redis cannot be used without its address, which is not everybody's business.
 func publicReason(err error) string {
+	wrong, ok := errors.AsType[*LayoutError](err)
 	switch {
+	case ok:
+		return wrong.Error()
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"):
 		return "Redis refuses the credentials of this server."
+	case redis.HasErrorPrefix(err, "OOM"): // only ahead of the first use, when the layout cannot be written
+		return "Redis has no memory left; raise its maxmemory."
 	case redis.HasErrorPrefix(err, "LOADING"):
 		return "Redis is loading its data."
 	default:

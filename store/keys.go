@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The layout in Redis. P is the configured prefix, {b} the hash tag of one of sixteen buckets: a thread belongs to the bucket
-// that its owner and its id hash to, and all its keys, its index entries and its channel carry that bucket's tag, so that one
+// The layout in Redis. P is the configured prefix, {b} the hash tag of one of the buckets, sixteen unless configured otherwise
+// (tags.go): a thread belongs to the bucket that its owner and its id hash to, and all its keys, its index entries and its channel carry that bucket's tag, so that one
 // script may touch them all on a cluster too.
 //
 //	P:{b}:t:<owner>:<id>  hash: epoch, seq, base, version, created, updated, expires, kept, ttl, relevant, context, plan,
@@ -18,35 +18,37 @@ import (
 //	P:{b}:l:<owner>       sorted set: thread ids, all with score 0, for their order
 //	P:{b}:o               set: the owners with threads in this bucket
 //	P:{b}:c:<owner>:<id>  channel: what happens to the thread, see event.go
+//	P:layout              string: how many buckets there are, see layout.go
 //	P:q:<hash>            string: a GraphQL document by its SHA-256, see document.go; of no bucket, so that they spread over a cluster
 //	P:r:<caller>          string: by when a caller has made up for his requests, in microseconds, see rates.go; of no bucket either
 //
 // A colon or percent sign in an owner or a caller is percent-escaped; the id comes last and stands as it is.
 
-// buckets are the hash tags. Their slots lie in the middle of the sixteenths of the 16,384 slots of a cluster, so that the
-// buckets fall evenly on any number of masters up to sixteen; TestBucketsAreSpread checks it.
-var buckets = [16]string{
-	"04s", "15s", "26s", "37s", "40s", "51s", "62s", "73s", "83r", "92r", "aoo", "b1h", "c00", "d7h", "eko", "fy5",
+// keyspace makes every key of the store. buckets are the hash tags.
+type keyspace struct {
+	prefix  string
+	buckets []string
 }
 
-// keyspace makes every key of the store.
-type keyspace struct{ prefix string }
+func newKeyspace(prefix string, buckets int) keyspace {
+	return keyspace{prefix: prefix, buckets: bucketTags(buckets)}
+}
 
 // ownerEscaper keeps an owner's name from running into the thread id behind it.
 var ownerEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
 
 // bucketOf gives the number of the bucket of a thread.
-func bucketOf(owner, threadID string) int {
+func (k keyspace) bucketOf(owner, threadID string) int {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(owner))
 	_, _ = h.Write([]byte{0})
 	_, _ = h.Write([]byte(threadID))
 	sum := h.Sum64()
-	return int((sum ^ sum>>32) % uint64(len(buckets)))
+	return int((sum ^ sum>>32) % uint64(len(k.buckets)))
 }
 
 func (k keyspace) bucketKey(bucket int, kind string) string {
-	return k.prefix + ":{" + buckets[bucket] + "}:" + kind
+	return k.prefix + ":{" + k.buckets[bucket] + "}:" + kind
 }
 
 // owners is the set of the owners with threads in a bucket.
@@ -60,6 +62,9 @@ func (k keyspace) byID(bucket int, owner string) string    { return k.index(buck
 func (k keyspace) index(bucket int, kind, owner string) string {
 	return k.bucketKey(bucket, kind+":"+ownerEscaper.Replace(owner))
 }
+
+// layout is where the number of buckets is kept. It begins like no key of a bucket, and is in no bucket.
+func (k keyspace) layout() string { return k.prefix + ":layout" }
 
 // document is where the document of a hash is.
 func (k keyspace) document(hash string) string { return k.prefix + ":q:" + hash }
@@ -75,7 +80,7 @@ type threadKeys struct {
 }
 
 func (k keyspace) thread(owner, threadID string) threadKeys {
-	b := bucketOf(owner, threadID)
+	b := k.bucketOf(owner, threadID)
 	tail := ownerEscaper.Replace(owner) + ":" + threadID
 	return threadKeys{
 		bucket:   b,

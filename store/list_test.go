@@ -14,15 +14,15 @@ import (
 // plant puts threads into the indexes by hand, without records: with the scores that a test wants, and quickly.
 func plant(tb testing.TB, th *Threads, entries []entry) {
 	tb.Helper()
-	var updated, expires, byID [len(buckets)][]redis.Z
+	var updated, expires, byID [DefaultBuckets][]redis.Z
 	for _, e := range entries {
-		b := bucketOf(th.owner, e.id)
+		b := th.store.keys.bucketOf(th.owner, e.id)
 		updated[b] = append(updated[b], redis.Z{Score: float64(e.score), Member: e.id})
 		expires[b] = append(expires[b], redis.Z{Score: 9e15, Member: e.id})
 		byID[b] = append(byID[b], redis.Z{Member: e.id})
 	}
 	_, err := th.store.rdb.Pipelined(tb.Context(), func(pipe redis.Pipeliner) error {
-		for b := range buckets {
+		for b := range updated {
 			if len(updated[b]) > 0 {
 				pipe.ZAdd(tb.Context(), th.store.keys.updated(b, th.owner), updated[b]...)
 				pipe.ZAdd(tb.Context(), th.store.keys.expires(b, th.owner), expires[b]...)

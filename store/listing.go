@@ -30,13 +30,13 @@ type stream struct {
 	done bool
 }
 
-// open starts a stream for each bucket.
-func (l listing) open() []*stream {
+// open starts a stream for each of so many buckets.
+func (l listing) open(buckets int) []*stream {
 	start := l.after
 	if l.backward {
 		start = l.before
 	}
-	streams := make([]*stream, len(buckets))
+	streams := make([]*stream, buckets)
 	for b := range streams {
 		streams[b] = &stream{bucket: b, last: start}
 	}

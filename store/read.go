@@ -63,7 +63,7 @@ func (t *Threads) groups(threadIDs []string) [][]int {
 	var groups [][]int
 	byBucket := make(map[int]int)
 	for _, i := range all {
-		bucket := bucketOf(t.owner, threadIDs[i])
+		bucket := t.store.keys.bucketOf(t.owner, threadIDs[i])
 		at, ok := byBucket[bucket]
 		if !ok {
 			at, groups = len(groups), append(groups, nil)

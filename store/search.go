@@ -40,7 +40,7 @@ func (t *Threads) search(ctx context.Context, l listing, want int, b budget) (fo
 			return f, err
 		}
 	}
-	s := searching{threads: t, listing: l, budget: b, streams: l.open(), chunk: searchChunk}
+	s := searching{threads: t, listing: l, budget: b, streams: l.open(len(t.store.keys.buckets)), chunk: searchChunk}
 	if l.glob == nil && want > 0 {
 		s.chunk = min(int64(want)+1+peek, searchChunk)
 	}
@@ -176,11 +176,11 @@ func (s *searching) round(ctx context.Context, streams []*stream) error {
 // it takes them from the index by id and asks for their scores, in two round trips. It is not ok where there are too many, or to match
 // them takes too long.
 func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int, most budget) (f found, ok bool, err error) {
-	ids := make([]*redis.StringSliceCmd, len(buckets))
+	ids := make([]*redis.StringSliceCmd, len(t.store.keys.buckets))
 	_, err = t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		by := l.prefixRange()
 		by.Count = searchChunk
-		for b := range buckets {
+		for b := range ids {
 			ids[b] = pipe.ZRangeByLex(ctx, t.store.keys.byID(b, t.owner), &by)
 		}
 		return nil
@@ -188,7 +188,7 @@ func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int, most 
 	if err != nil {
 		return found{}, false, translate(err)
 	}
-	var matching [len(buckets)][]string
+	matching := make([][]string, len(ids))
 	for b, cmd := range ids {
 		if len(cmd.Val()) == searchChunk {
 			return found{}, false, nil
@@ -222,12 +222,12 @@ func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int, most 
 
 // withScores gives the entries of the listing's index for those of the ids in each bucket that it shows and that are not past
 // their expiry. One round trip, none for no ids.
-func (t *Threads) withScores(ctx context.Context, l listing, ids [len(buckets)][]string) ([]entry, error) {
-	if !slices.ContainsFunc(ids[:], func(ids []string) bool { return len(ids) > 0 }) {
+func (t *Threads) withScores(ctx context.Context, l listing, ids [][]string) ([]entry, error) {
+	if !slices.ContainsFunc(ids, func(ids []string) bool { return len(ids) > 0 }) {
 		return nil, nil
 	}
 	var clock *redis.TimeCmd
-	var scores, expiries [len(buckets)]*redis.FloatSliceCmd
+	scores, expiries := make([]*redis.FloatSliceCmd, len(ids)), make([]*redis.FloatSliceCmd, len(ids))
 	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		clock = pipe.Time(ctx)
 		for b, ids := range ids {

@@ -137,7 +137,7 @@ func TestASearchMissesNoNeighbour(t *testing.T) {
 			th, other := s.For("ann"), twin(t, s).For("ann")
 			var entries []entry
 			for i := 0; len(entries) < 2*searchChunk; i++ {
-				if id := fmt.Sprintf("t%06d", i); bucketOf("ann", id) == 0 { // in one bucket, so that its chunks matter
+				if id := fmt.Sprintf("t%06d", i); th.store.keys.bucketOf("ann", id) == 0 { // in one bucket, so that its chunks matter
 					entries = append(entries, entry{id: id, score: int64(1000 + i)})
 				}
 			}
@@ -238,7 +238,7 @@ func TestAThreadIsOnAPageOnce(t *testing.T) {
 		th, other := s.For("ann"), twin(t, s).For("ann")
 		var entries []entry
 		for i := 0; len(entries) < 2*searchChunk; i++ {
-			if id := fmt.Sprintf("t%06d", i); bucketOf("ann", id) == 0 {
+			if id := fmt.Sprintf("t%06d", i); th.store.keys.bucketOf("ann", id) == 0 {
 				entries = append(entries, entry{id: id, score: int64(1000 + i)})
 			}
 		}

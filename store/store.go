@@ -47,6 +47,10 @@ type Options struct {
 	Connection Connection
 	// Prefix is ahead of every key. It must not contain braces, which would change the slots of a cluster.
 	Prefix string
+	// Buckets is over how many hash tags the threads are spread, see ValidBuckets; a Redis keeps the number that it began with.
+	Buckets int
+	// LayoutInterval is how often it is looked whether Redis still has that number; 0 for only at the first use.
+	LayoutInterval time.Duration
 	// TTL is that of a thread that is created without one.
 	TTL time.Duration
 	// MaxThreadMessages is how many messages a thread may hold; beyond, a write is refused, or with Trim the oldest go.
@@ -73,6 +77,8 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Prefix:            "thread",
+		Buckets:           DefaultBuckets,
+		LayoutInterval:    time.Second,
 		TTL:               30 * 24 * time.Hour,
 		MaxThreadMessages: 100_000,
 		MaxPlanBytes:      256 << 10,
@@ -93,6 +99,7 @@ type Store struct {
 	opts     Options
 	mode     RedisMode
 	embedded *embeddedRedis
+	gate     *gate
 	sweeper  *sweeper
 }
 
@@ -102,13 +109,16 @@ func Open(opts Options) (*Store, error) {
 	if strings.ContainsAny(opts.Prefix, "{}") {
 		return nil, errors.New("store: the prefix must not contain braces")
 	}
+	if !ValidBuckets(opts.Buckets) {
+		return nil, fmt.Errorf("store: %d buckets: give a power of two up to %d", opts.Buckets, MaxBuckets)
+	}
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
 	if opts.NewEpoch == nil {
 		opts.NewEpoch = randomEpoch
 	}
-	s := &Store{keys: keyspace{prefix: opts.Prefix}, opts: opts}
+	s := &Store{keys: newKeyspace(opts.Prefix, opts.Buckets), opts: opts}
 	if opts.Connection.Embedded() {
 		embedded, err := startEmbedded()
 		if err != nil {
@@ -126,6 +136,8 @@ func Open(opts Options) (*Store, error) {
 	if s.embedded != nil {
 		s.mode = Embedded
 	}
+	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
+	rdb.AddHook(s.gate)
 	s.sweeper = startSweeper(s, opts.SweepInterval)
 	return s, nil
 }
@@ -133,6 +145,7 @@ func Open(opts Options) (*Store, error) {
 // Close stops the sweeper, ends all connections and, where the store runs one, the embedded Redis with all it holds.
 func (s *Store) Close() error {
 	s.sweeper.stop()
+	s.gate.stop()
 	err := s.rdb.Close()
 	s.closeEmbedded()
 	if err != nil && !errors.Is(err, redis.ErrClosed) {
@@ -152,6 +165,10 @@ func (s *Store) Mode() RedisMode { return s.mode }
 
 // Ping asks Redis whether it is there: nil or ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error { return translate(s.rdb.Ping(ctx).Err()) }
+
+// CheckLayout asks whether the layout in Redis is this store's, and writes it where there is none. Every call does so by itself until
+// it is known; this is for a start that shall fail. Errors: *LayoutError, ErrUnavailable.
+func (s *Store) CheckLayout(ctx context.Context) error { return translate(s.gate.pass(ctx)) }
 
 // For gives the threads of an owner; the empty one is the owner where there is no authentication. An owner's keys, indexes
 // and channels are his alone.

@@ -50,7 +50,7 @@ func (e engine) open(tb testing.TB, changes ...func(*Options)) *Store {
 	tb.Helper()
 	opts := DefaultOptions()
 	opts.Prefix = fmt.Sprintf("t%d", prefixes.Add(1))
-	opts.SweepInterval = 0
+	opts.SweepInterval, opts.LayoutInterval = 0, 0
 	opts.Log = slog.New(slog.DiscardHandler)
 	c := e.connect(tb)
 	opts.Connection.Addrs, opts.Connection.Password = c.Addrs, c.Password
@@ -190,7 +190,7 @@ func lapse(tb testing.TB, th *Threads, ids ...string) {
 	require.NoError(tb, err)
 }
 
-// allKeys lists the keys of a store, on all nodes.
+// allKeys lists the keys of a store but that of its layout, on all nodes.
 func allKeys(tb testing.TB, s *Store) []string {
 	tb.Helper()
 	var mu sync.Mutex
@@ -210,6 +210,7 @@ func allKeys(tb testing.TB, s *Store) []string {
 		err = list(tb.Context(), c)
 	}
 	require.NoError(tb, err)
+	all = slices.DeleteFunc(all, func(key string) bool { return key == s.keys.layout() })
 	slices.Sort(all)
 	return all
 }

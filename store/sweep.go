@@ -35,7 +35,7 @@ func (t *Threads) Cleanup(ctx context.Context, age time.Duration, dryRun bool, i
 		return nil, translate(err)
 	}
 	if !dryRun {
-		all := make([]place, len(buckets))
+		all := make([]place, len(t.store.keys.buckets))
 		for b := range all {
 			all[b] = place{t.owner, b}
 		}
@@ -149,7 +149,7 @@ type sweeper struct {
 // startSweeper starts the sweeper's goroutine, which ends with stop.
 func startSweeper(s *Store, every time.Duration) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &sweeper{cancel: cancel, cursors: make([]uint64, len(buckets))}
+	w := &sweeper{cancel: cancel, cursors: make([]uint64, len(s.keys.buckets))}
 	if every > 0 {
 		w.running.Go(func() { w.run(ctx, s, every) })
 	}
@@ -187,11 +187,11 @@ func (w *sweeper) attempt(ctx context.Context, s *Store, most time.Duration) {
 
 // tick looks at some owners of every bucket: two round trips where nothing has expired.
 func (w *sweeper) tick(ctx context.Context, s *Store) error {
-	cmds := make([]*redis.ScanCmd, len(buckets))
+	cmds := make([]*redis.ScanCmd, len(s.keys.buckets))
 	var clock *redis.TimeCmd
 	_, err := s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		clock = pipe.Time(ctx)
-		for b := range buckets {
+		for b := range cmds {
 			cmds[b] = pipe.SScan(ctx, s.keys.owners(b), w.cursors[b], "", ownersStep)
 		}
 		return nil

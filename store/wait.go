@@ -12,6 +12,9 @@ import (
 // master, and a message that carries its id can be sent again, which waits again.
 // https://redis.io/docs/latest/commands/wait/
 func (s *Store) runAndWait(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
+	if err := s.gate.pass(ctx); err != nil { // hooks of a cluster's client are not those of its nodes
+		return "", nil, translate(err)
+	}
 	master, err := s.masterOf(ctx, c.keys[0])
 	if err != nil {
 		return "", nil, translate(err)

@@ -39,7 +39,7 @@ func oneOf(name, value string, allowed ...string) rule {
 // The variables that could not be read are told with the others.
 func (c Config) check(values map[string]string, unreadable map[string]bool) error {
 	var wrong []error
-	for _, r := range slices.Concat(c.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules()) {
 		if !r.ok || unreadable[r.name] {
 			wrong = append(wrong, fmt.Errorf("%s is %s: give it %s", r.name, shown(r.name, values[r.name]), r.want))
 		}
@@ -140,6 +140,9 @@ func (r Redis) conflicts() []error {
 	}
 	if r.DB != 0 && len(r.Addrs) > 0 && r.SentinelMaster == "" {
 		wrong = append(wrong, errors.New("REDIS_DB: leave it 0, a cluster has no other database"))
+	}
+	if r.TLS.asked() && strings.HasPrefix(r.URL.Reveal(), "unix://") {
+		wrong = append(wrong, errors.New("REDIS_TLS_*: leave them out, Redis speaks no TLS on a unix socket"))
 	}
 	if (r.TLS.CertFile == "") != (r.TLS.KeyFile == "") {
 		wrong = append(wrong, errors.New("REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither"))

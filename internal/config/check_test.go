@@ -24,6 +24,7 @@ var bounds = []struct{ name, below, low, high, above string }{
 	{"REDIS_WAIT_TIMEOUT", "9ms", "10ms", "1m", "61s"},
 	{"SLOW_CLIENT_TIMEOUT", "999ms", "1s", "1h", "3601"},
 	{"DELIVERY_CHECK_INTERVAL", "0.9", "1s", "1h", "2h"},
+	{"REDIS_BUCKETS", "0", "1", "256", "512"},
 	{"REDIS_TTL_SECONDS", "0", "1", "31536000", "31536001"},
 	{"CLEANUP_INTERVAL", "99ms", "100ms", "3600", "61m"},
 	{"MAX_MESSAGE_BYTES", "1023", "1024", "16777216", "16777217"},
@@ -85,7 +86,7 @@ func TestBoundsAreWhole(t *testing.T) {
 	c, err := Load(nil)
 	require.NoError(t, err)
 	ruled := make(map[string]bool)
-	for _, r := range slices.Concat(c.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules()) {
 		assert.False(t, ruled[r.name], "%s has two rules", r.name)
 		ruled[r.name] = true
 		text, known := texts[r.name]

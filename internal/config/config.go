@@ -14,6 +14,7 @@ import (
 // Config is what the environment says. Load gives one that is checked.
 type Config struct {
 	Redis  Redis
+	Layout Layout
 	Limits Limits
 	// Documents are the trusted and persisted ones.
 	Documents Documents
@@ -71,6 +72,9 @@ type TLS struct {
 	ServerName         string `env:"REDIS_TLS_SERVER_NAME" help:"name that the server's certificate must have, if not its host"`
 	InsecureSkipVerify bool   `env:"REDIS_TLS_INSECURE_SKIP_VERIFY" envDefault:"false" help:"trust any certificate; for tests only"`
 }
+
+// asked tells whether anything of TLS is set.
+func (t TLS) asked() bool { return t != TLS{} }
 
 // Limits are the bounds of what clients may send and keep.
 type Limits struct {

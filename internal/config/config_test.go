@@ -22,6 +22,7 @@ func TestDefaults(t *testing.T) {
 			Port: 6379, MaxConnections: 64, ConnectTimeout: Duration(5 * time.Second), Timeout: Duration(5 * time.Second),
 			WaitTimeout: Duration(time.Second), KeyPrefix: "thread", TTLSeconds: 2_592_000, SweepInterval: Duration(time.Second),
 		},
+		Layout: Layout{Buckets: 16},
 		Limits: Limits{
 			MaxMessageBytes: 256 << 10, MaxThreadMessages: 100_000, ThreadOverflow: "refuse", MaxBatchMessages: 500,
 			MaxContextBytes: 256 << 10, MaxMetadataBytes: 64 << 10, MaxPlanBytes: 256 << 10, MaxToolCallsBytes: 1 << 20,
@@ -46,7 +47,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"REDIS_TLS_ENABLED=true", "REDIS_TLS_CA_FILE=ca", "REDIS_TLS_CERT_FILE=cert", "REDIS_TLS_KEY_FILE=key",
 		"REDIS_TLS_SERVER_NAME=name", "REDIS_TLS_INSECURE_SKIP_VERIFY=1",
 		"REDIS_MAX_CONNECTIONS=2", "REDIS_CONNECT_TIMEOUT=500ms", "REDIS_TIMEOUT=2.5", "REDIS_KEY_PREFIX=p", "REDIS_TTL_SECONDS=4",
-		"CLEANUP_INTERVAL=1m", "MAX_MESSAGE_BYTES=1025", "MAX_THREAD_MESSAGES=6", "THREAD_OVERFLOW=trim", "MAX_BATCH_MESSAGES=7",
+		"CLEANUP_INTERVAL=1m", "REDIS_BUCKETS=64", "MAX_MESSAGE_BYTES=1025", "MAX_THREAD_MESSAGES=6", "THREAD_OVERFLOW=trim", "MAX_BATCH_MESSAGES=7",
 		"MAX_CONTEXT_BYTES=8", "MAX_METADATA_BYTES=9", "MAX_PLAN_BYTES=10", "MAX_TOOL_CALLS_BYTES=11", "MAX_REQUEST_BYTES=1026",
 		"AUTH_MODE=jwt", "AUTH_TOKENS_FILE=tokens", "AUTH_JWT_JWKS=keys.json", "AUTH_JWT_ISSUER=i", "AUTH_JWT_AUDIENCE=a",
 		"AUTH_JWT_LEEWAY=1m", "AUTH_JWT_OWNER_CLAIM=o", "AUTH_JWT_SCOPES_CLAIM=s",
@@ -70,6 +71,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 			MaxConnections: 2, ConnectTimeout: Duration(500 * time.Millisecond), Timeout: Duration(2500 * time.Millisecond),
 			WaitReplicas: 2, WaitTimeout: Duration(3 * time.Second), KeyPrefix: "p", TTLSeconds: 4, SweepInterval: Duration(time.Minute),
 		},
+		Layout: Layout{Buckets: 64},
 		Limits: Limits{
 			MaxMessageBytes: 1025, MaxThreadMessages: 6, ThreadOverflow: "trim", MaxBatchMessages: 7, MaxContextBytes: 8,
 			MaxMetadataBytes: 9, MaxPlanBytes: 10, MaxToolCallsBytes: 11, MaxRequestBytes: 1026, MaxQueryTokens: 101,

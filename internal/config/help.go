@@ -55,13 +55,15 @@ const (
 	textColumn = 34
 )
 
-// WriteHelp prints what the program does, how it is called and what it takes from the environment.
-func WriteHelp(w io.Writer) error {
+// WriteHelp prints what the program does, how it is called and what it takes from the environment. commands lists its commands, one a
+// line.
+func WriteHelp(w io.Writer, commands string) error {
 	var help strings.Builder
 	help.WriteString(`agentstate: live, lossless conversation state for LLM agents: a GraphQL server in front of Redis.
 
-Usage: agentstate [--help] [--version]
+Usage: agentstate [--help] [--version] [command]
 
+` + commands + `
 It is configured by environment variables. Times are in seconds, or with a unit (500ms, 1m).
 `)
 	group := ""

@@ -13,8 +13,8 @@ import (
 
 func TestHelpListsEveryVariableOnce(t *testing.T) {
 	var help strings.Builder
-	require.NoError(t, WriteHelp(&help))
-	assert.Contains(t, help.String(), "Usage: agentstate [--help] [--version]\n")
+	require.NoError(t, WriteHelp(&help, ""))
+	assert.Contains(t, help.String(), "Usage: agentstate [--help] [--version] [command]\n")
 	words := strings.Join(strings.Fields(help.String()), " ") // without the breaks of lines
 	seen := make(map[string]bool)
 	for _, v := range Describe() {
@@ -37,7 +37,7 @@ func TestHelpListsEveryVariableOnce(t *testing.T) {
 
 func TestHelpIsAligned(t *testing.T) {
 	var help strings.Builder
-	require.NoError(t, WriteHelp(&help))
+	require.NoError(t, WriteHelp(&help, ""))
 	for line := range strings.Lines(help.String()) {
 		line = strings.TrimSuffix(line, "\n")
 		assert.LessOrEqual(t, utf8.RuneCountInString(line), helpWidth, line)
@@ -56,7 +56,7 @@ var errBroken = errors.New("broken pipe")
 func (broken) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestHelpTellsWhatWentWrong(t *testing.T) {
-	require.ErrorIs(t, WriteHelp(broken{}), errBroken)
+	require.ErrorIs(t, WriteHelp(broken{}, ""), errBroken)
 }
 
 // Errors of env name the field alone (unread).

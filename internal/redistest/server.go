@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ const (
 	// portAttempts is how many ports are tried where another program takes them first.
 	portAttempts = 10
 )
+
+// binaryVariable names a program to take for redis-server: another version of it, or a Valkey.
+const binaryVariable = "AGENTSTATE_TEST_REDIS_SERVER"
 
 // ErrMissing says that there is no redis-server on this machine.
 var ErrMissing = errors.New("redis-server is not installed: apt-get install redis-server")
@@ -178,7 +182,7 @@ var errPortTaken = errors.New("redistest: the port was taken by another program"
 
 // startProcess starts redis-server and waits until it serves.
 func startProcess(args []string) (*process, error) {
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(cmp.Or(os.Getenv(binaryVariable), "redis-server"))
 	if err != nil {
 		return nil, ErrMissing
 	}

@@ -149,6 +149,7 @@ func (r *recorder) Fatal(args ...any) { r.failed = args }
 func TestAMachineWithoutRedis(t *testing.T) {
 	path, noSkip := os.Getenv("PATH"), "AGENTSTATE_NO_SKIP"
 	t.Setenv("PATH", t.TempDir())
+	t.Setenv(binaryVariable, "")
 	_, err := Launch()
 	require.ErrorIs(t, err, ErrMissing)
 	_, err = LaunchCluster(3)

@@ -91,6 +91,8 @@ if held > most and (overflow ~= 'trim' or #fresh > most) then
 end
 
 if created then
+  -- First something that a full Redis refuses: once a script has removed something, it is refused nothing any more.
+  redis.call('SADD', OWNERS, owner)
   drop(owner, id)
   redis.call('HSET', RECORD, 'epoch', epoch, 'base', '0', 'created', int(at), 'ttl', ARGV[9], 'relevant', ARGV[10],
     'context', ARGV[11], 'metadata', ARGV[12])
