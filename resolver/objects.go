@@ -34,7 +34,7 @@ var usageObject = &compiled.Object[*store.Usage]{
 var messageObject = &compiled.Object[*store.Message]{
 	Name: "Message",
 	Fields: map[string]compiled.Field[*store.Message]{
-		"id":               compiled.String((*store.Message).ID),
+		"id":               compiled.Plain((*store.Message).AppendID),
 		"threadId":         compiled.String(func(m *store.Message) string { return m.ThreadID }),
 		"messageId":        compiled.String(func(m *store.Message) string { return m.MessageID }),
 		"seq":              compiled.Int(func(m *store.Message) int { return m.Seq }),
@@ -129,7 +129,7 @@ var toolExecutionObject = &compiled.Object[store.ToolExecution]{
 var agentStateObject = &compiled.Object[*store.AgentState]{
 	Name: "AgentState",
 	Fields: map[string]compiled.Field[*store.AgentState]{
-		"id":            compiled.String((*store.AgentState).ID),
+		"id":            compiled.Plain((*store.AgentState).AppendID),
 		"threadId":      compiled.String(func(s *store.AgentState) string { return s.ThreadID }),
 		"version":       compiled.Int(func(s *store.AgentState) int { return s.Version }),
 		"messages":      messagesField,

@@ -32,8 +32,8 @@ func decodeBody(body string, m *Message) error {
 
 // scanBody is decodeBody for what encodeBody writes; false for anything else. The message keeps raw.
 func scanBody(raw []byte, m *Message) bool {
-	return scanObject(raw, func(key string, value []byte) (ok bool) {
-		switch key {
+	return scanObject(raw, func(key, value []byte) (ok bool) {
+		switch string(key) {
 		case "id", "type": // the head of the element has them
 			return true
 		case "content":
@@ -70,8 +70,8 @@ func scanBody(raw []byte, m *Message) bool {
 }
 
 func scanCall(raw []byte, c *MessageToolCall) bool {
-	return scanObject(raw, func(key string, value []byte) (ok bool) {
-		switch key {
+	return scanObject(raw, func(key, value []byte) (ok bool) {
+		switch string(key) {
 		case "id":
 			if ok = string(value) == "null"; !ok {
 				c.ID, ok = scanText(value)
@@ -89,9 +89,9 @@ func scanCall(raw []byte, c *MessageToolCall) bool {
 }
 
 func scanUsage(raw []byte, u *Usage) bool {
-	return scanObject(raw, func(key string, value []byte) bool {
+	return scanObject(raw, func(key, value []byte) bool {
 		n, err := strconv.Atoi(string(value))
-		switch key {
+		switch string(key) {
 		case "input_tokens":
 			u.InputTokens = n
 		case "output_tokens":
@@ -107,7 +107,7 @@ func scanUsage(raw []byte, u *Usage) bool {
 
 // scanObject gives each member of a JSON object without blanks to take, until that is false. It looks for the ends of values and does
 // not check what lies within; false where they are not found.
-func scanObject(raw []byte, take func(key string, value []byte) bool) bool {
+func scanObject(raw []byte, take func(key, value []byte) bool) bool {
 	if len(raw) < 2 || raw[0] != '{' {
 		return false
 	}
@@ -121,7 +121,7 @@ func scanObject(raw []byte, take func(key string, value []byte) bool) bool {
 		}
 		key := rest[1 : end-1]
 		rest = rest[end+1:]
-		if end = scanValue(rest); end < 1 || end >= len(rest) || !take(string(key), rest[:end:end]) {
+		if end = scanValue(rest); end < 1 || end >= len(rest) || !take(key, rest[:end:end]) {
 			return false
 		}
 		switch rest[end] {

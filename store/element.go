@@ -43,17 +43,20 @@ var errElement = errors.New("store: a message in Redis is malformed")
 
 // parseElement takes a list element apart.
 func parseElement(text string) (element, error) {
-	parts := strings.SplitN(text, ":", 5)
-	if len(parts) != 5 {
+	head, rest, ok := strings.Cut(text, ":")
+	arrived, rest, ok2 := strings.Cut(rest, ":")
+	letter, rest, ok3 := strings.Cut(rest, ":")
+	size, rest, ok4 := strings.Cut(rest, ":")
+	if !ok || !ok2 || !ok3 || !ok4 {
 		return element{}, errElement
 	}
-	seq, err1 := strconv.Atoi(parts[0])
-	arrival, err2 := strconv.ParseInt(parts[1], 10, 64)
-	length, err3 := strconv.Atoi(parts[3])
-	if err := errors.Join(err1, err2, err3); err != nil || length < 0 || length > len(parts[4]) {
+	seq, err1 := strconv.Atoi(head)
+	arrival, err2 := strconv.ParseInt(arrived, 10, 64)
+	length, err3 := strconv.Atoi(size)
+	if err1 != nil || err2 != nil || err3 != nil || length < 0 || length > len(rest) {
 		return element{}, errElement
 	}
-	return element{seq: seq, arrival: arrival, letter: parts[2], id: parts[4][:length], body: parts[4][length:]}, nil
+	return element{seq: seq, arrival: arrival, letter: letter, id: rest[:length], body: rest[length:]}, nil
 }
 
 // message decodes the element of a thread's incarnation.
@@ -67,13 +70,17 @@ func (e element) message(owner, threadID string, epoch Epoch) (*Message, error) 
 	if m.Timestamp.IsZero() {
 		m.Timestamp = time.UnixMicro(e.arrival).UTC()
 	}
-	for _, object := range []*json.RawMessage{&m.Metadata, &m.ResponseMetadata} {
-		if *object == nil {
-			*object = json.RawMessage("{}")
-		}
+	if m.Metadata == nil {
+		m.Metadata = emptyObject
+	}
+	if m.ResponseMetadata == nil {
+		m.ResponseMetadata = emptyObject
 	}
 	if m.Type == "" {
 		return nil, errElement
 	}
 	return m, nil
 }
+
+// emptyObject stands for JSON that was not given. Nobody writes to it: it has no room behind it.
+var emptyObject = json.RawMessage("{}")[:2:2]

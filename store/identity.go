@@ -8,14 +8,32 @@ import (
 )
 
 // ID is the cache identity of the thread: unique over all owners, stable over its incarnations.
-func (s *AgentState) ID() string { return identity("AgentState", s.Owner, s.ThreadID) }
+func (s *AgentState) ID() string { return string(s.AppendID(nil)) }
+
+// AppendID appends the ID.
+func (s *AgentState) AppendID(out []byte) []byte {
+	return appendIdentity(out, "AgentState", s.Owner, s.ThreadID)
+}
 
 // ID is the cache identity of the message: unique over all owners and threads.
-func (m *Message) ID() string { return identity("Message", m.Owner, m.ThreadID, m.MessageID) }
+func (m *Message) ID() string { return string(m.AppendID(nil)) }
 
-// identity joins the parts of a name by a byte that none of them can hold.
-func identity(parts ...string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))
+// AppendID appends the ID.
+func (m *Message) AppendID(out []byte) []byte {
+	return appendIdentity(out, "Message", m.Owner, m.ThreadID, m.MessageID)
+}
+
+// appendIdentity joins the parts of a name by a byte that none of them can hold.
+func appendIdentity(out []byte, parts ...string) []byte {
+	var room [256]byte
+	name := room[:0]
+	for i, part := range parts {
+		if i > 0 {
+			name = append(name, 0)
+		}
+		name = append(name, part...)
+	}
+	return base64.RawURLEncoding.AppendEncode(out, name)
 }
 
 // Cursor is the position of the message in its thread.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -32,7 +33,7 @@ type budget struct {
 var listBudget = budget{ids: 20_000, steps: 20_000_000, expired: 200_000}
 
 // search reads a listing until it has one more entry than wanted, or its budget is used up; want 0 counts them all. Threads past
-// their expiry are left out. It takes one round trip where everything matches, one more wherever a chunk was used up, and with each of
+// their expiry are left out. It takes one round trip where everything matches, one more wherever a chunk was used up (see share), and with each of
 // these one more where a bucket has many threads past their expiry.
 func (t *Threads) search(ctx context.Context, l listing, want int, b budget) (found, error) {
 	if l.glob != nil && l.glob.prefix != "" && !l.byID {
@@ -42,12 +43,19 @@ func (t *Threads) search(ctx context.Context, l listing, want int, b budget) (fo
 	}
 	s := searching{threads: t, listing: l, budget: b, streams: l.open(len(t.store.keys.buckets)), chunk: searchChunk}
 	if l.glob == nil && want > 0 {
-		s.chunk = min(int64(want)+1+peek, searchChunk)
+		s.chunk = min(int64(share(want+1, len(s.streams))), searchChunk)
 	}
 	if err := s.fill(ctx); err != nil {
 		return found{}, err
 	}
 	return s.merge(ctx, want)
+}
+
+// share is how many of the first n entries of all buckets a bucket has at most, but in one list of some hundreds: ids are spread by their
+// hashes, so it is a Poisson distribution, and this its mean and three standard deviations, and a few more where that is small.
+func share(n, buckets int) int {
+	mean := float64(n) / float64(buckets)
+	return min(n, int(math.Ceil(mean+3*math.Sqrt(mean)))+3)
 }
 
 // searching is a search under way.

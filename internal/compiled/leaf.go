@@ -20,6 +20,11 @@ func String[T any, S ~string](get func(T) S) Field[T] {
 	return Leaf(func(r *Run, value T) { r.Out = AppendString(r.Out, string(get(value))) })
 }
 
+// Plain gives a field that is a text in which nothing needs to be escaped, as appendTo appends it.
+func Plain[T any](appendTo func(value T, out []byte) []byte) Field[T] {
+	return Leaf(func(r *Run, value T) { r.Out = append(appendTo(value, append(r.Out, '"')), '"') })
+}
+
 // NullableString is String for one that may be null.
 func NullableString[T any, S ~string](get func(T) *S) Field[T] {
 	write := OrNull(func(r *Run, text *S) { r.Out = AppendString(r.Out, string(*text)) })
