@@ -104,6 +104,21 @@ DURATION ?= 30s
 abuse: ## mix ABUSERS (200) bad clients with good ones for DURATION (30s), and see that only the bad ones suffer (SEED)
 	go test -v -count=1 -timeout 60m ./e2e/abuse -args -seed=$(SEED) -abusers=$(ABUSERS) -duration=$(DURATION)
 
+# BENCH_NODE is the Node of the peers, that of PATH without it.
 .PHONY: bench
-bench: ## measure what live delivery costs
+bench: ## measure what operations cost beside a floor and the servers of Node (a quarter of an hour)
+	go run ./bench
+
+NOTE ?=
+
+.PHONY: bench-write
+bench-write: ## the same, and write bench/RESULTS.md and results.json, with a NOTE
+	go run ./bench -write -note "$(NOTE)"
+
+.PHONY: bench-check
+bench-check: ## measure without the peers, and fail where a ratio is worse than the committed one by more than a fifth
+	go run ./bench -check
+
+.PHONY: bench-delivery
+bench-delivery: ## measure live delivery alone, up to 10,000 listeners and behind a cut
 	go run ./bench/delivery
