@@ -111,11 +111,11 @@ func report(t *testing.T, bad *mob, alone, beside, among spell, before, during, 
 		text.row("%s\t%s\t%d", kind.name, kind.deed, bad.deeds[i].Load())
 	}
 	text.row("")
-	text.row("good requests\twithout them\tthey are elsewhere\tratio\twith them\tratio")
+	text.row("good requests\twithout them\tthey are elsewhere\tratio\twith them\tratio\tto elsewhere")
 	text.row("requests\t%d\t%d\t\t%d\t", len(alone.latencies), len(beside.latencies), len(among.latencies))
 	for _, p := range []int{50, 90, 99} {
 		a, b, c := alone.percentile(p), beside.percentile(p), among.percentile(p)
-		text.row("p%d\t%v\t%v\t%.2f\t%v\t%.2f", p, a, b, float64(b)/float64(a), c, float64(c)/float64(a))
+		text.row("p%d\t%v\t%v\t%.2f\t%v\t%.2f\t%.2f", p, a, b, float64(b)/float64(a), c, float64(c)/float64(a), float64(c)/float64(b))
 	}
 	text.row("cores that the server had\t%.2f\t%.2f\t\t%.2f\t", alone.server, beside.server, among.server)
 	text.row("cores that they had\t%.2f\t%.2f\t\t%.2f\t", alone.clients, beside.clients, among.clients)
