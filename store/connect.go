@@ -58,7 +58,7 @@ func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
 	case o.MasterName != "":
 		return redis.NewFailoverClient(o.Failover()), Sentinel, nil
 	case o.IsClusterMode:
-		return redis.NewClusterClient(o.Cluster()), Cluster, nil
+		return newCluster(o.Cluster()), Cluster, nil
 	default:
 		return redis.NewClient(o.Simple()), Standalone, nil
 	}

@@ -356,7 +356,7 @@ func TestDoctorReports(t *testing.T) {
 			assert.Equal(t, e.mode == Cluster, b.Node != "")
 		}
 		assert.EqualValues(t, threads, sum)
-		require.Len(t, report.Nodes, map[RedisMode]int{Standalone: 1, Cluster: 3}[e.mode])
+		require.Len(t, report.Nodes, map[RedisMode]int{Standalone: 1, Cluster: 3, Sentinel: 1}[e.mode])
 		for _, n := range report.Nodes {
 			assert.NotEmpty(t, n.Version)
 			assert.Equal(t, []string{"master", "noeviction", "off"}, []string{n.Role, n.Policy, n.Persistence})

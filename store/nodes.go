@@ -27,6 +27,9 @@ func (s *Store) nodes(ctx context.Context) ([]node, error) {
 	switch rdb := s.rdb.(type) {
 	case *redis.Client:
 		n, err := askNode(ctx, rdb)
+		if s.mode == Sentinel { // whoever that is just now
+			n.addr = s.opts.Connection.SentinelMaster
+		}
 		return []node{n}, err
 	case *redis.ClusterClient:
 		var mu sync.Mutex

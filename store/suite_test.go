@@ -28,6 +28,9 @@ var engines = []engine{
 	{Embedded, func(testing.TB) Connection { return Connection{} }},
 	{Standalone, func(tb testing.TB) Connection { return Connection{Addrs: []string{sharedServer(tb).Addr()}} }},
 	{Cluster, func(tb testing.TB) Connection { return Connection{Addrs: sharedCluster(tb).Addrs()} }},
+	{Sentinel, func(tb testing.TB) Connection {
+		return Connection{Addrs: sharedSentinels(tb).Addrs(), SentinelMaster: redistest.MasterName}
+	}},
 }
 
 // onEveryEngine runs a test on each kind of Redis.
@@ -53,7 +56,7 @@ func (e engine) open(tb testing.TB, changes ...func(*Options)) *Store {
 	opts.SweepInterval, opts.LayoutInterval = 0, 0
 	opts.Log = slog.New(slog.DiscardHandler)
 	c := e.connect(tb)
-	opts.Connection.Addrs, opts.Connection.Password = c.Addrs, c.Password
+	opts.Connection.Addrs, opts.Connection.Password, opts.Connection.SentinelMaster = c.Addrs, c.Password, c.SentinelMaster
 	opts.Connection.Timeout = 30 * time.Second // the embedded Redis is slow under -race on a busy machine
 	for _, change := range changes {
 		change(&opts)
@@ -84,8 +87,9 @@ func twin(tb testing.TB, s *Store, changes ...func(*Options)) *Store {
 
 // The Redis servers that the tests share: started for the first test that needs one, ended by TestMain.
 var (
-	launchServer  = sync.OnceValues(func() (*redistest.Server, error) { return launched(redistest.Launch()) })
-	launchCluster = sync.OnceValues(func() (redistest.Nodes, error) { return launched(redistest.LaunchCluster(3)) })
+	launchServer    = sync.OnceValues(func() (*redistest.Server, error) { return launched(redistest.Launch()) })
+	launchSentinels = sync.OnceValues(func() (*redistest.Sentinels, error) { return launched(redistest.LaunchSentinels()) })
+	launchCluster   = sync.OnceValues(func() (redistest.Nodes, error) { return launched(redistest.LaunchCluster(3)) })
 
 	launchMu sync.Mutex
 	running  []interface{ Close() }
@@ -105,6 +109,13 @@ func sharedServer(tb testing.TB) *redistest.Server {
 	server, err := launchServer()
 	redistest.Require(tb, err)
 	return server
+}
+
+func sharedSentinels(tb testing.TB) *redistest.Sentinels {
+	tb.Helper()
+	sentinels, err := launchSentinels()
+	redistest.Require(tb, err)
+	return sentinels
 }
 
 func sharedCluster(tb testing.TB) redistest.Nodes {

@@ -59,7 +59,7 @@ func TestWritesWaitForReplicas(t *testing.T) {
 
 func TestWritesWaitForReplicasThatThereAreNot(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		th := e.open(t, func(o *Options) { o.WaitReplicas, o.WaitTimeout = 1, 10*time.Millisecond }).For("ann")
+		th := e.open(t, func(o *Options) { o.WaitReplicas, o.WaitTimeout = 2, 10*time.Millisecond }).For("ann") // Sentinel has one
 		_, err := th.Create(t.Context(), "one", Create{}, Read{})
 		if e.mode == Embedded { // it has no replicas, and keeps nothing anyway
 			require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,7 +13,11 @@ import (
 // slots is how many hash slots a cluster has. https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 const slots = 16384
 
-// Nodes are the masters of a cluster.
+// clusterArgs make a server a node. The short timeout lets the nodes get to know each other quickly: a node that was met is asked
+// within half of it.
+var clusterArgs = []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}
+
+// Nodes are the nodes of a cluster.
 type Nodes []*Server
 
 // Cluster starts a cluster of so many masters without replicas, and gives their addresses. It ends with the test; see Start for
@@ -36,8 +39,7 @@ func LaunchCluster(masters int) (nodes Nodes, err error) {
 		}
 	}()
 	for range masters {
-		// The short timeout lets the nodes get to know each other quickly: a node that was met is asked within half of it.
-		node, err := Launch("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+		node, err := Launch(clusterArgs...)
 		if err != nil {
 			return nodes, err
 		}
@@ -50,9 +52,56 @@ func LaunchCluster(masters int) (nodes Nodes, err error) {
 			return nodes, fmt.Errorf("redistest: make the cluster: %w", err)
 		}
 	}
-	for _, node := range nodes {
-		if err := awaitCluster(ctx, node.Client(), masters); err != nil {
-			return nodes, fmt.Errorf("redistest: await the cluster: %w", err)
+	return nodes, nodes.await(ctx)
+}
+
+// await waits until all nodes know each other and serve.
+func (n Nodes) await(ctx context.Context) error {
+	for _, node := range n {
+		if err := awaitCluster(ctx, node.Client(), len(n)); err != nil {
+			return fmt.Errorf("redistest: await the cluster: %w", err)
+		}
+	}
+	return nil
+}
+
+// LaunchReplicatedCluster is LaunchCluster for one in which each master has a replica: that of node i is node masters+i.
+func LaunchReplicatedCluster(masters int) (nodes Nodes, err error) {
+	nodes, err = LaunchCluster(masters)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			nodes.Close()
+			nodes = nil
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	for range masters {
+		node, err := Launch(clusterArgs...)
+		if err != nil {
+			return nodes, err
+		}
+		nodes = append(nodes, node)
+		if err := nodes.meet(ctx, node.Client()); err != nil {
+			return nodes, err
+		}
+	}
+	if err := nodes.await(ctx); err != nil {
+		return nodes, err
+	}
+	for i, node := range nodes[masters:] {
+		id, err := nodes[i].Client().ClusterMyID(ctx).Result()
+		if err == nil {
+			err = node.Client().ClusterReplicate(ctx, id).Err()
+		}
+		if err == nil {
+			err = awaitLink(ctx, node.Client())
+		}
+		if err != nil {
+			return nodes, fmt.Errorf("redistest: make a replica: %w", err)
 		}
 	}
 	return nodes, nil
@@ -70,6 +119,11 @@ func (n Nodes) join(ctx context.Context, i int, client *redis.Client) error {
 	if i == 0 {
 		return nil
 	}
+	return n.meet(ctx, client)
+}
+
+// meet introduces a node to the first one.
+func (n Nodes) meet(ctx context.Context, client *redis.Client) error {
 	host, port, err := net.SplitHostPort(n[0].Addr())
 	if err != nil {
 		return err
@@ -79,22 +133,10 @@ func (n Nodes) join(ctx context.Context, i int, client *redis.Client) error {
 
 // awaitCluster waits until a node serves all slots and knows all nodes.
 func awaitCluster(ctx context.Context, client *redis.Client, nodes int) error {
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	return await(ctx, func() (bool, string, error) {
 		info, err := client.ClusterInfo(ctx).Result()
-		if err != nil {
-			return err
-		}
-		if strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r\n", nodes)) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w; the node says:\n%s", ctx.Err(), info)
-		case <-ticker.C:
-		}
-	}
+		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r\n", nodes)), info, err
+	})
 }
 
 // Addrs are the addresses of the nodes.

@@ -163,7 +163,7 @@ func (s *Server) end(how func(*process)) {
 func (s *Server) run() (*process, error) {
 	args := append([]string{
 		"--bind", "127.0.0.1", "--port", fmt.Sprint(s.port), "--cluster-port", fmt.Sprint(s.busPort),
-		"--save", "", "--appendonly", "no", "--dir", s.dir,
+		"--save", "", "--appendonly", "no", "--dir", s.dir, "--repl-diskless-sync-delay", "0", // else a replica waits 5 s for others
 	}, s.args...)
 	return startProcess(args)
 }
@@ -222,7 +222,7 @@ func (p *process) follow(out io.Reader, ready chan<- struct{}) {
 		p.mu.Lock()
 		p.log.WriteString(lines.Text() + "\n")
 		p.mu.Unlock()
-		if ready != nil && strings.Contains(lines.Text(), "Ready to accept connections") {
+		if ready != nil && isReady(lines.Text()) {
 			close(ready)
 			ready = nil
 		}
