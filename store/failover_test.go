@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,11 +104,7 @@ func TestAMasterOfAClusterFails(t *testing.T) {
 	c.half.Wait()
 	nodes[0].Kill()
 	close(c.on)
-	replica := nodes[3].Client()
-	require.Eventually(t, func() bool {
-		info, err := replica.Info(ctx, "replication").Result()
-		return err == nil && strings.Contains(info, "role:master")
-	}, failoverPatience, 20*time.Millisecond, "the replica takes over")
+	require.NoError(t, nodes.AwaitMaster(ctx, nodes[3]))
 	nodes[0].Restart() // as a replica, for which the others' writers wait
 	c.check(t)
 }
@@ -126,23 +121,10 @@ func TestTheMasterOfSentinelsFails(t *testing.T) {
 	// Where nobody waits for the replica, what was acknowledged in the last moment may be lost. So it has all when the master fails.
 	c.start(ctx, t)
 	c.half.Wait()
-	master, replica := sentinels.Master.Client(), sentinels.Replica.Client()
-	require.NoError(t, master.Do(ctx, "client", "pause", 60_000, "write").Err())
-	require.Eventually(t, func() bool {
-		at, err := master.Info(ctx, "replication").Result()
-		then, err2 := replica.Info(ctx, "replication").Result()
-		return err == nil && err2 == nil && offsetOf(at, "master_repl_offset") == offsetOf(then, "slave_repl_offset")
-	}, failoverPatience, 20*time.Millisecond, "the replica has all")
+	require.NoError(t, sentinels.Replicated(ctx))
 	sentinels.Master.Kill()
 	close(c.on)
 	c.check(t)
-}
-
-// offsetOf reads a field of INFO.
-func offsetOf(info, field string) string {
-	_, rest, _ := strings.Cut(info, field+":")
-	value, _, _ := strings.Cut(rest, "\r\n")
-	return value
 }
 
 // A bucket's slot moves from one master to another while there are writers: https://redis.io/docs/latest/commands/cluster-setslot/

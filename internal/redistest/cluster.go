@@ -139,6 +139,15 @@ func awaitCluster(ctx context.Context, client *redis.Client, nodes int) error {
 	})
 }
 
+// AwaitMaster waits until a node that was a replica is a master.
+func (n Nodes) AwaitMaster(ctx context.Context, node *Server) error {
+	client := node.Client()
+	return await(ctx, func() (bool, string, error) {
+		info, err := client.Info(ctx, "replication").Result()
+		return strings.Contains(info, "role:master"), info, err
+	})
+}
+
 // Addrs are the addresses of the nodes.
 func (n Nodes) Addrs() []string {
 	addrs := make([]string, len(n))

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,26 @@ func awaitSentinel(ctx context.Context, addr string) error {
 		master, err := client.Master(ctx, MasterName).Result()
 		return master["num-slaves"] == "1" && master["num-other-sentinels"] == "2", fmt.Sprint(master), err
 	})
+}
+
+// Replicated lets the master take no more writes, and waits until the replica has all of them.
+func (s *Sentinels) Replicated(ctx context.Context) error {
+	master, replica := s.Master.Client(), s.Replica.Client()
+	if err := master.Do(ctx, "client", "pause", startPatience.Milliseconds(), "write").Err(); err != nil {
+		return err
+	}
+	return await(ctx, func() (bool, string, error) {
+		has, err := master.Info(ctx, "replication").Result()
+		got, err2 := replica.Info(ctx, "replication").Result()
+		return field(has, "master_repl_offset") == field(got, "slave_repl_offset"), got, errors.Join(err, err2)
+	})
+}
+
+// field reads a field of INFO.
+func field(info, name string) string {
+	_, rest, _ := strings.Cut(info, name+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
 }
 
 // Addrs are the addresses of the sentinels.
