@@ -233,6 +233,20 @@ func doubling(n int) string {
 	return text.String() + " }"
 }
 
+// What never comes again is not kept: it would keep its document, and cost every collection of garbage.
+func TestAnOperationIsKeptFromTheSecondTimeOn(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	ctx := graphql.StartOperationTrace(t.Context())
+	op, errs := p.compiled.CreateOperationContext(ctx, &graphql.RawParams{Query: `{ agentStateCount }`})
+	require.Empty(t, errs)
+	first := p.operations.query(op)
+	assert.Zero(t, p.operations.queries.Len())
+	second := p.operations.query(op)
+	assert.NotSame(t, first, second)
+	assert.Same(t, second, p.operations.query(op))
+}
+
 // Where something fails, gqlgen tells it of what was done already: nothing is done twice.
 func TestNothingIsResolvedTwice(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"weak"
 
 	"github.com/99designs/gqlgen/graphql"
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -23,17 +24,20 @@ type operations struct {
 	resolver *Resolver
 	queries  *lru.Cache[*ast.OperationDefinition, *query]
 	events   *lru.Cache[*ast.OperationDefinition, compiled.Writer[any]]
+	// seen are the queries that have come once. They are not kept yet, since a document that is not kept never comes again.
+	seen *lru.Cache[weak.Pointer[ast.OperationDefinition], struct{}]
 }
 
 func newOperations(r *Resolver) *operations {
 	return &operations{
 		resolver: r,
-		queries:  keep[*query](), events: keep[compiled.Writer[any]](),
+		queries:  keep[*ast.OperationDefinition, *query](), events: keep[*ast.OperationDefinition, compiled.Writer[any]](),
+		seen: keep[weak.Pointer[ast.OperationDefinition], struct{}](),
 	}
 }
 
-func keep[T any]() *lru.Cache[*ast.OperationDefinition, T] {
-	kept, err := lru.New[*ast.OperationDefinition, T](keptOperations)
+func keep[K comparable, T any]() *lru.Cache[K, T] {
+	kept, err := lru.New[K, T](keptOperations)
 	if err != nil {
 		panic(err) // of a size below 1
 	}
@@ -48,7 +52,9 @@ func (o *operations) query(op *graphql.OperationContext) *query {
 	known, ok := o.queries.Get(op.Operation)
 	if !ok {
 		known = o.compileQuery(op)
-		o.queries.Add(op.Operation, known)
+		if before, _ := o.seen.ContainsOrAdd(weak.Make(op.Operation), struct{}{}); before {
+			o.queries.Add(op.Operation, known)
+		}
 	}
 	return known
 }

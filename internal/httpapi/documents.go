@@ -3,9 +3,11 @@ package httpapi
 import (
 	"container/list"
 	"context"
+	"hash/maphash"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"agentstate/internal/scalar"
@@ -19,25 +21,39 @@ const (
 	maxDocumentBytes  = 64 << 10
 )
 
-// documents keeps parsed and validated documents by their text. gqlgen adds none that it has refused.
+// seenTexts is how many texts are remembered that have come once.
+const seenTexts = 4096
+
+// documents keeps parsed and validated documents by their text, from the second time on that a text comes: one that never comes again, as
+// of a client that writes values into its documents, would drive out those that do, and cost every collection of garbage a walk
+// through it. gqlgen adds none that it has refused.
 type documents struct {
 	schema *ast.Schema
 	*cache[*ast.QueryDocument]
+
+	seed maphash.Seed
+	seen *lru.Cache[uint64, struct{}] // by their hashes: what is taken for another is kept a time too early
 }
 
 var _ graphql.Cache[*ast.QueryDocument] = documents{}
 
 func newDocuments(schema *ast.Schema) documents {
-	return documents{schema, newCache[*ast.QueryDocument](maxDocuments, maxDocumentsBytes, maxDocumentBytes)}
+	seen, err := lru.New[uint64, struct{}](seenTexts)
+	if err != nil {
+		panic(err) // of a size below 1
+	}
+	return documents{schema, newCache[*ast.QueryDocument](maxDocuments, maxDocumentsBytes, maxDocumentBytes), maphash.MakeSeed(), seen}
 }
 
-// Add prepares doc for execution, and keeps it if it is small enough. gqlgen's executor calls it once for each document
+// Add prepares doc for execution, and keeps it if its text has come before and is small enough. gqlgen's executor calls it once for each document
 // that it has parsed, ahead of the first execution (executor.parseQuery): the only place where a document can still be
 // changed, since from here on requests share it. So the numbers are saved here even in documents that are not kept.
 func (d documents) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
 	revealLargeNumbers(d.schema, doc)
 	scalar.PreserveNumbers(doc)
-	d.cache.Add(ctx, query, doc)
+	if before, _ := d.seen.ContainsOrAdd(maphash.String(d.seed, query), struct{}{}); before {
+		d.cache.Add(ctx, query, doc)
+	}
 }
 
 // cache keeps what was used last, within a number of entries and of bytes. The bytes of an entry are taken from its key, a
