@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"agentstate/internal/compiled"
 )
@@ -27,11 +26,8 @@ func (r *Resolver) Schema(generated graphql.ExecutableSchema) graphql.Executable
 // Exec executes an operation.
 func (e execution) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
-	if op.Operation.Operation != ast.Query {
-		return e.ExecutableSchema.Exec(ctx)
-	}
-	query := e.operations.query(op)
-	if query == nil {
+	known := e.operations.of(op)
+	if known.query == nil && known.mutation == nil {
 		return e.ExecutableSchema.Exec(ctx)
 	}
 	done := false
@@ -40,20 +36,24 @@ func (e execution) Exec(ctx context.Context) graphql.ResponseHandler {
 			return nil
 		}
 		done = true
-		results := query.resolve(ctx, op)
-		if response := query.write(ctx, op, results); response != nil {
+		if known.mutation != nil {
+			return e.mutate(ctx, op, known.mutation)
+		}
+		results := known.query.resolve(ctx, op)
+		if response := known.query.write(ctx, op, results); response != nil {
 			return response
 		}
-		replay(op, results)
+		replay(op, "Query", results)
 		return e.ExecutableSchema.Exec(ctx)(ctx)
 	}
 }
 
-// replay lets gqlgen find what was resolved already: nothing is asked twice, and what went wrong is told by gqlgen.
-func replay(op *graphql.OperationContext, results map[string]result) {
+// replay lets gqlgen find what the fields of a root were resolved to already: nothing is done twice, and what went wrong is told by
+// gqlgen.
+func replay(op *graphql.OperationContext, root string, results map[string]result) {
 	next := op.ResolverMiddleware
 	op.ResolverMiddleware = func(ctx context.Context, resolve graphql.Resolver) (any, error) {
-		if field := graphql.GetFieldContext(ctx); field.Object == "Query" {
+		if field := graphql.GetFieldContext(ctx); field.Object == root {
 			if known, ok := results[field.Field.Alias]; ok && !errors.Is(known.err, errArguments) {
 				return known.value, known.err
 			}
@@ -94,14 +94,19 @@ func (q *query) resolve(ctx context.Context, op *graphql.OperationContext) map[s
 	return byAlias
 }
 
-// result resolves the field. A panic is its error.
-func (s *rootStep) result(ctx context.Context, op *graphql.OperationContext) (r result) {
+// result resolves the field.
+func (s *rootStep) result(ctx context.Context, op *graphql.OperationContext) result {
+	return resolved(ctx, op, func(ctx context.Context) (any, error) { return s.resolve(ctx, op) })
+}
+
+// resolved is what a resolver came to. A panic is its error.
+func resolved(ctx context.Context, op *graphql.OperationContext, resolve func(ctx context.Context) (any, error)) (r result) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			r = result{err: op.Recover(ctx, cause)}
 		}
 	}()
-	value, err := s.resolve(ctx, op)
+	value, err := resolve(ctx)
 	return result{value, err}
 }
 
@@ -114,11 +119,7 @@ func (q *query) write(ctx context.Context, op *graphql.OperationContext, results
 	}
 	response := written(ctx, op, int(q.size.Load()), func(r *compiled.Run) {
 		for i, step := range q.steps {
-			lead := byte(',')
-			if i == 0 {
-				lead = '{'
-			}
-			r.Out = append(compiled.AppendString(append(r.Out, lead), step.field.Alias), ':')
+			r.Out = appendKey(r.Out, i, step.field.Alias)
 			step.write(r, results[step.field.Alias].value)
 		}
 		r.Out = append(r.Out, '}')

@@ -109,7 +109,7 @@ func (p *pair) isCompiled(t *testing.T, document string) bool {
 	t.Helper()
 	op, errs := p.compiled.CreateOperationContext(graphql.StartOperationTrace(t.Context()), &graphql.RawParams{Query: document})
 	require.Empty(t, errs)
-	return p.operations.query(op) != nil
+	return p.operations.of(op).query != nil
 }
 
 func TestACompiledQueryGivesWhatGqlgenGives(t *testing.T) {
@@ -240,11 +240,11 @@ func TestAnOperationIsKeptFromTheSecondTimeOn(t *testing.T) {
 	ctx := graphql.StartOperationTrace(t.Context())
 	op, errs := p.compiled.CreateOperationContext(ctx, &graphql.RawParams{Query: `{ agentStateCount }`})
 	require.Empty(t, errs)
-	first := p.operations.query(op)
-	assert.Zero(t, p.operations.queries.Len())
-	second := p.operations.query(op)
+	first := p.operations.of(op).query
+	assert.Zero(t, p.operations.known.Len())
+	second := p.operations.of(op).query
 	assert.NotSame(t, first, second)
-	assert.Same(t, second, p.operations.query(op))
+	assert.Same(t, second, p.operations.of(op).query)
 }
 
 // Where something fails, gqlgen tells it of what was done already: nothing is done twice.
@@ -255,7 +255,7 @@ func TestNothingIsResolvedTwice(t *testing.T) {
 		err   error
 	}{"an error": {nil, errors.New("x")}, "an answer": {5, nil}, "Redis is away": {nil, store.ErrUnavailable}} {
 		op := &graphql.OperationContext{ResolverMiddleware: func(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }}
-		replay(op, map[string]result{"a": {test.value, test.err}, "b": {nil, errArguments}})
+		replay(op, "Query", map[string]result{"a": {test.value, test.err}, "b": {nil, errArguments}})
 		ask := func(object, alias string) (any, error) {
 			field := graphql.CollectedField{Field: &ast.Field{Alias: alias}}
 			ctx := graphql.WithFieldContext(t.Context(), &graphql.FieldContext{Object: object, Field: field})

@@ -22,16 +22,16 @@ const (
 // same text.
 type operations struct {
 	resolver *Resolver
-	queries  *lru.Cache[*ast.OperationDefinition, *query]
+	known    *lru.Cache[*ast.OperationDefinition, compiledOperation]
 	events   *lru.Cache[*ast.OperationDefinition, compiled.Writer[any]]
-	// seen are the queries that have come once. They are not kept yet, since a document that is not kept never comes again.
+	// seen are the operations that have come once. They are not kept yet, since a document that is not kept never comes again.
 	seen *lru.Cache[weak.Pointer[ast.OperationDefinition], struct{}]
 }
 
 func newOperations(r *Resolver) *operations {
 	return &operations{
 		resolver: r,
-		queries:  keep[*ast.OperationDefinition, *query](), events: keep[*ast.OperationDefinition, compiled.Writer[any]](),
+		known:    keep[*ast.OperationDefinition, compiledOperation](), events: keep[*ast.OperationDefinition, compiled.Writer[any]](),
 		seen: keep[weak.Pointer[ast.OperationDefinition], struct{}](),
 	}
 }
@@ -44,25 +44,58 @@ func keep[K comparable, T any]() *lru.Cache[K, T] {
 	return kept
 }
 
-// query gives the compiled query; nil where it is left to gqlgen.
-func (o *operations) query(op *graphql.OperationContext) *query {
+// compiledOperation is a compiled query or mutation; neither where it is left to gqlgen.
+type compiledOperation struct {
+	query    *query
+	mutation *mutation
+}
+
+// of gives the compiled operation.
+func (o *operations) of(op *graphql.OperationContext) compiledOperation {
 	if len(op.RawQuery) > mostCompiled {
-		return nil
+		return compiledOperation{}
 	}
-	known, ok := o.queries.Get(op.Operation)
+	known, ok := o.known.Get(op.Operation)
 	if !ok {
-		known = o.compileQuery(op)
+		known = o.compile(op)
 		if before, _ := o.seen.ContainsOrAdd(weak.Make(op.Operation), struct{}{}); before {
-			o.queries.Add(op.Operation, known)
+			o.known.Add(op.Operation, known)
 		}
 	}
 	return known
 }
 
-func (o *operations) compileQuery(op *graphql.OperationContext) *query {
-	if compiled.DependsOnVariables(op.Operation) {
+func (o *operations) compile(op *graphql.OperationContext) compiledOperation {
+	switch {
+	case compiled.DependsOnVariables(op.Operation):
+	case op.Operation.Operation == ast.Query:
+		return compiledOperation{query: o.compileQuery(op)}
+	case op.Operation.Operation == ast.Mutation:
+		return compiledOperation{mutation: compileMutation(op)}
+	}
+	return compiledOperation{}
+}
+
+func compileMutation(op *graphql.OperationContext) *mutation {
+	m, c := &mutation{}, &compiled.Compiler{Op: op}
+	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Mutation"}) {
+		payload := mutationPayloads[field.Name]
+		if payload == nil {
+			return nil
+		}
+		write := payload(c, field)
+		if write == nil {
+			return nil
+		}
+		m.steps = append(m.steps, payloadStep{field.Alias, write})
+	}
+	if len(m.steps) == 0 {
 		return nil
 	}
+	return m
+}
+
+func (o *operations) compileQuery(op *graphql.OperationContext) *query {
 	q, c := &query{}, &compiled.Compiler{Op: op}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
 		if field.Name == "__typename" {
