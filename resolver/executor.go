@@ -68,6 +68,9 @@ type result struct {
 	err   error
 }
 
+// mostExpected bounds the bytes that are made ready for an answer before any of it is written: the next thread may be a small one.
+const mostExpected = 64 << 10
+
 // query is a compiled query.
 type query struct {
 	steps []*rootStep
@@ -125,7 +128,7 @@ func (q *query) write(ctx context.Context, op *graphql.OperationContext, results
 		r.Out = append(r.Out, '}')
 	})
 	if response != nil {
-		q.size.Store(int64(len(response.Data) + len(response.Data)/16))
+		q.size.Store(int64(min(len(response.Data)+len(response.Data)/16, mostExpected)))
 	}
 	return response
 }
