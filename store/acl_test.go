@@ -84,6 +84,12 @@ func everyOperation(s *Store, admin *redis.Client) error {
 	try("create", err)
 	_, err = th.Append(ctx, "one", Append{Messages: numbered(3, 4)}, &everything) // one of them again, and some are trimmed
 	try("append", err)
+	edited, err := th.Edit(ctx, "one", Edit{Steps: []Step{TruncateAfter(6), Put(say("m5", "new")), Put(say("m11", "more")), Remove("m4")}}, &everything)
+	try("edit", err)
+	if err == nil {
+		_, _, err = th.EditsAfter(ctx, "one", EditCursor{Epoch: edited.State.Epoch}, 10)
+	}
+	try("edits", err)
 	text := "context"
 	_, err = th.Update(ctx, "one", Update{Context: &text, AddPlan: &Plan{PlanID: "p"}}, &everything)
 	try("update", err)

@@ -32,7 +32,7 @@ func (k keyspace) parse(key string) (found foundKey, ok bool) {
 	}
 	found.bucket = slices.Index(k.buckets, tag)
 	found.kind, rest, _ = strings.Cut(rest, ":")
-	if slices.Contains([]string{"t", "m", "i"}, found.kind) {
+	if slices.Contains([]string{"t", "m", "i", "e"}, found.kind) {
 		rest, found.id, ok = strings.Cut(rest, ":")
 	}
 	found.owner = ownerUnescaper.Replace(rest)
@@ -118,7 +118,7 @@ func (d *doctor) examineSome(ctx context.Context, keys []string) error {
 		}
 		var err error
 		switch k.kind {
-		case "t", "m", "i":
+		case "t", "m", "i", "e":
 			if d.s.keys.bucketOf(k.owner, k.id) != k.bucket {
 				d.add("misplaced", Problem, "There are keys of threads in a bucket that is not theirs, of a server with another REDIS_BUCKETS; nobody sees them: export them with that number, or delete the keys.", key)
 				continue

@@ -60,7 +60,7 @@ type walked struct{ ids, counts, malformed bool }
 // walk goes through a thread once. Each step is of one instant and makes things only truer; the counts are compared, and set, only if
 // no message has come or gone since the first step.
 func (d *doctor) walk(ctx context.Context, m messagesOf) (w walked, err error) {
-	var counts [7]int
+	var counts [8]int
 	from, base, seq := 1, 0, 1
 	for from <= seq {
 		r, err := d.ask(ctx, m, call{script: examineMessages(d.Fix), args: []any{m.epoch, from, from + messageStep - 1, d.mode()}})
@@ -68,7 +68,7 @@ func (d *doctor) walk(ctx context.Context, m messagesOf) (w walked, err error) {
 			return w, err
 		}
 		if base, seq = r.int(0), r.int(1); from <= base { // the oldest messages are gone; start where they begin
-			counts, from = [7]int{}, base+1
+			counts, from = [8]int{}, base+1
 			continue
 		}
 		w.ids, w.malformed = w.ids || r.int(2) > 0, w.malformed || r.int(3) > 0

@@ -15,6 +15,12 @@ import (
 //
 // The body is the JSON of Message, with what the writer gave and nothing else, so that a message sent again has the same bytes.
 // The header lets scripts and readers number, filter and trim without decoding JSON. scripts/append.lua writes it.
+//
+// A message that was removed leaves its place, so that numbers and cursors stay what they are: an element of the letter X without an
+// id, whose body is <from>-<to>, the run of numbers that were removed together, for readers to step over. scripts/edit.lua writes it.
+
+// removedLetter is that of an empty place. It is the name of their counter too.
+const removedLetter = "X"
 
 // letterOf gives the letter of a message type. The letters are also the names of the counters in the record.
 var letterOf = map[MessageType]string{
@@ -84,3 +90,14 @@ func (e element) message(owner, threadID string, epoch Epoch) (*Message, error) 
 
 // emptyObject stands for JSON that was not given. Nobody writes to it: it has no room behind it.
 var emptyObject = json.RawMessage("{}")[:2:2]
+
+// gap gives the run of empty places that one belongs to; its own number twice where it does not tell.
+func (e element) gap() (from, to int) {
+	first, last, _ := strings.Cut(e.body, "-")
+	from, err1 := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	if err1 != nil || err2 != nil || from > e.seq || to < e.seq {
+		return e.seq, e.seq
+	}
+	return from, to
+}

@@ -32,6 +32,14 @@ func (e *MessageExistsError) Error() string {
 	return "a message of that id with other content exists: " + e.MessageID
 }
 
+// MessageMissingError says that the thread has no message of that id. It is an ErrNotFound.
+type MessageMissingError struct{ MessageID string }
+
+func (e *MessageMissingError) Error() string { return "no message of that id: " + e.MessageID }
+
+// Is makes every MessageMissingError an ErrNotFound.
+func (e *MessageMissingError) Is(target error) bool { return target == ErrNotFound }
+
 // LimitError says that What would grow to Actual, and may be Limit at most.
 type LimitError struct {
 	What          string

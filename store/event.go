@@ -41,6 +41,8 @@ type Event struct {
 	Version int
 	// Seq is that of the thread's last message.
 	Seq int
+	// Edits counts the changes of messages that were there already.
+	Edits int
 
 	element string
 }
@@ -57,20 +59,21 @@ func (t *Threads) Announced(threadID string, e Event) (m *Message, ok bool) {
 // errEvent says that an announcement is not of our making.
 var errEvent = errors.New("store: an announcement is malformed")
 
-// parseEvent reads what scripts/lib.lua announced: <kind>:<epoch>:<version>:<seq>:<element or nothing>.
+// parseEvent reads what scripts/lib.lua announced: <kind>:<epoch>:<version>:<seq>:<edits>:<element or nothing>.
 func parseEvent(channel, payload string) (Event, error) {
-	parts := strings.SplitN(payload, ":", 5)
-	if len(parts) != 5 || !slices.Contains([]string{"c", "u", "d", "x"}, parts[0]) {
+	parts := strings.SplitN(payload, ":", 6)
+	if len(parts) != 6 || !slices.Contains([]string{"c", "u", "d", "x"}, parts[0]) {
 		return Event{}, errEvent
 	}
 	version, err1 := strconv.Atoi(parts[2])
 	seq, err2 := strconv.Atoi(parts[3])
-	if err := errors.Join(err1, err2); err != nil {
+	edits, err3 := strconv.Atoi(parts[4])
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return Event{}, fmt.Errorf("%w: %w", errEvent, err)
 	}
 	return Event{
 		Channel: Channel(channel), Kind: EventKind(parts[0][0]), Epoch: Epoch(parts[1]),
-		Version: version, Seq: seq, element: parts[4],
+		Version: version, Seq: seq, Edits: edits, element: parts[5],
 	}, nil
 }
 

@@ -116,12 +116,12 @@ func TestWhatOthersPublishMakesAListenerLook(t *testing.T) {
 		s := e.open(t)
 		th := s.For("ann")
 		events := listen(t, th, "one")
-		for _, garbage := range []string{"", "x", "::::", "u:e:1:x:", "z:e:1:1:", "u:e:1:99999999999999999999:"} {
+		for _, garbage := range []string{"", "x", ":::::", "u:e:1:x:0:", "u:e:1:1:x:", "z:e:1:1:0:", "u:e:1:99999999999999999999:0:"} {
 			require.NoError(t, s.rdb.Publish(t.Context(), string(th.Channel("one")), garbage).Err())
 			assert.Equal(t, Event{Channel: th.Channel("one"), Joined: true}, next(t, events), garbage)
 		}
 		// A message that does not belong to the event is not taken for one.
-		for _, odd := range []string{"u:e:1:1:garbage", "u:e:1:1:2:1:H:1:a{}", "u:e:1:1:1:1:Z:1:a{}", "u:e:1:1:1:1:H:1:a{"} {
+		for _, odd := range []string{"u:e:1:1:0:garbage", "u:e:1:1:0:2:1:H:1:a{}", "u:e:1:1:0:1:1:Z:1:a{}", "u:e:1:1:0:1:1:H:1:a{"} {
 			require.NoError(t, s.rdb.Publish(t.Context(), string(th.Channel("one")), odd).Err())
 			_, ok := th.Announced("one", next(t, events))
 			assert.False(t, ok, odd)

@@ -11,6 +11,8 @@ type Head struct {
 	Epoch   Epoch
 	Seq     int
 	Version int
+	// Edits counts the changes of messages that were there already.
+	Edits int
 }
 
 // After reads the messages behind a cursor, at most limit of them in order, and where the thread stands. Errors: ErrNotFound, and
@@ -27,7 +29,9 @@ func (t *Threads) After(ctx context.Context, threadID string, c Cursor, limit in
 }
 
 // Head gives where the thread stands.
-func (s *AgentState) Head() Head { return Head{Epoch: s.Epoch, Seq: s.Seq, Version: s.Version} }
+func (s *AgentState) Head() Head {
+	return Head{Epoch: s.Epoch, Seq: s.Seq, Version: s.Version, Edits: s.Edits}
+}
 
 // Heads tells where threads stand, the zero Head for one that is absent. One round trip.
 func (t *Threads) Heads(ctx context.Context, threadIDs []string) ([]Head, error) {
@@ -45,7 +49,7 @@ func (t *Threads) Heads(ctx context.Context, threadIDs []string) ([]Head, error)
 		if in.values["epoch"] == "" || !in.time("expires").After(clocks[i].Val()) {
 			continue
 		}
-		heads[i] = Head{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("seq")), Version: int(in.int("version"))}
+		heads[i] = Head{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("seq")), Version: int(in.int("version")), Edits: int(in.int("edits"))}
 		if in.err != nil {
 			return nil, in.err
 		}
@@ -53,7 +57,7 @@ func (t *Threads) Heads(ctx context.Context, threadIDs []string) ([]Head, error)
 	return heads, nil
 }
 
-var headFields = []string{"epoch", "seq", "version", "expires"}
+var headFields = []string{"epoch", "seq", "version", "edits", "expires"}
 
 // Owner gives whose threads these are.
 func (t *Threads) Owner() string { return t.owner }

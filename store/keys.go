@@ -13,6 +13,7 @@ import (
 //	                      toolcalls, metadata, and a count for each message type
 //	P:{b}:m:<owner>:<id>  list: one element for each message, see element.go
 //	P:{b}:i:<owner>:<id>  hash: message id -> sequence number
+//	P:{b}:e:<owner>:<id>  list: the last changes of messages that were there already, see edits.go
 //	P:{b}:u:<owner>       sorted set: thread id by the time of its last update, in microseconds
 //	P:{b}:x:<owner>       sorted set: thread id by the time of its expiry, in microseconds
 //	P:{b}:l:<owner>       sorted set: thread ids, all with score 0, for their order
@@ -76,6 +77,7 @@ func (k keyspace) rate(caller string) string { return k.prefix + ":r:" + ownerEs
 type threadKeys struct {
 	bucket                         int
 	record, messages, ids, channel string
+	edits                          string
 	updated, expires, byID, owners string
 }
 
@@ -88,6 +90,7 @@ func (k keyspace) thread(owner, threadID string) threadKeys {
 		messages: k.bucketKey(b, "m:"+tail),
 		ids:      k.bucketKey(b, "i:"+tail),
 		channel:  k.bucketKey(b, "c:"+tail),
+		edits:    k.bucketKey(b, "e:"+tail),
 		updated:  k.updated(b, owner),
 		expires:  k.expires(b, owner),
 		byID:     k.byID(b, owner),
@@ -97,5 +100,5 @@ func (k keyspace) thread(owner, threadID string) threadKeys {
 
 // forScript lists the keys in the order in which scripts/lib.lua names them.
 func (t threadKeys) forScript() []string {
-	return []string{t.record, t.messages, t.ids, t.updated, t.expires, t.byID, t.owners, t.channel}
+	return []string{t.record, t.messages, t.ids, t.updated, t.expires, t.byID, t.owners, t.channel, t.edits}
 }

@@ -74,7 +74,7 @@ func TestTheLayoutStays(t *testing.T) {
 	keys := newKeyspace("thread", DefaultBuckets).thread("a:b%", "c:{d}")
 	assert.Equal(t, []string{
 		"thread:{eko}:t:a%3Ab%25:c:{d}", "thread:{eko}:m:a%3Ab%25:c:{d}", "thread:{eko}:i:a%3Ab%25:c:{d}", "thread:{eko}:u:a%3Ab%25", "thread:{eko}:x:a%3Ab%25",
-		"thread:{eko}:l:a%3Ab%25", "thread:{eko}:o", "thread:{eko}:c:a%3Ab%25:c:{d}",
+		"thread:{eko}:l:a%3Ab%25", "thread:{eko}:o", "thread:{eko}:c:a%3Ab%25:c:{d}", "thread:{eko}:e:a%3Ab%25:c:{d}",
 	}, keys.forScript())
 	assert.Equal(t, 14, keys.bucket)
 }
@@ -90,7 +90,7 @@ func TestKeysOfAThreadShareASlot(t *testing.T) {
 				tag, _, _ := strings.Cut(rest, "}")
 				assert.Equal(t, sixteenTags[keys.bucket], tag, "the first braces of a key are its bucket's")
 			}
-			for _, key := range []string{keys.record, keys.messages, keys.ids, keys.channel} {
+			for _, key := range []string{keys.record, keys.messages, keys.ids, keys.channel, keys.edits} {
 				name := fmt.Sprintf("%q %q", stranger.owner, id)
 				assert.Equal(t, name, max(seen[key], name), "a key has one thread")
 				seen[key] = name

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -18,8 +19,11 @@ func (k PageKey) firstStep() int {
 	return min(2*n+14, searchStep)
 }
 
-// pageReader makes one page, of what was read with the thread and then of as many parts as it takes. The messages of some types
-// are searched for until there is one more than asked for, or all there are.
+// allLetters are those of all types: of a thread with empty places its messages are searched for.
+var allLetters = slices.Sorted(maps.Values(letterOf))
+
+// pageReader makes one page, of what was read with the thread and then of as many parts as it takes. The messages of some types, or
+// any where there are empty places among them, are searched for until there is one more than asked for, or all there are.
 type pageReader struct {
 	state   *AgentState
 	key     PageKey
@@ -38,6 +42,9 @@ type pageReader struct {
 func openPage(s *AgentState, k PageKey) *pageReader {
 	r := &pageReader{state: s, key: k, letters: k.letters(), page: &MessagePage{}, high: -1, step: k.firstStep(), base: s.Base}
 	r.page.Total = s.countTypes(r.letters)
+	if r.letters == nil && s.Removed > 0 {
+		r.letters = allLetters
+	}
 	low, high, err := k.bounds(s)
 	switch {
 	case err != nil:
@@ -84,6 +91,13 @@ func (r *pageReader) takeGuess(got []string) error {
 
 // take takes in the next elements in the direction of the page, which lie between two sequence numbers, both included.
 func (r *pageReader) take(elements []element, from, to int) {
+	if n := len(elements); n > 0 && r.letters != nil { // step over the rest of a run of empty places
+		if first, last := elements[0], elements[n-1]; r.forward() && last.letter == removedLetter {
+			_, to = last.gap()
+		} else if !r.forward() && first.letter == removedLetter {
+			from, _ = first.gap()
+		}
+	}
 	if r.forward() {
 		r.low = to + 1
 	} else {
@@ -91,7 +105,8 @@ func (r *pageReader) take(elements []element, from, to int) {
 		slices.Reverse(elements)
 	}
 	for _, e := range elements {
-		if r.letters == nil || slices.Contains(r.letters, e.letter) {
+		// An empty place is nothing even where the thread had none when it was read first.
+		if r.letters == nil && e.letter != removedLetter || slices.Contains(r.letters, e.letter) {
 			r.found = append(r.found, e)
 		}
 	}

@@ -20,6 +20,7 @@ type Read struct {
 // baseFields are always read; the letters are the counters of the message types.
 var baseFields = []string{
 	"epoch", "seq", "base", "version", "created", "updated", "expires", "ttl", "relevant", "H", "A", "S", "T", "F", "C", "O",
+	"X", "edits",
 }
 
 // fields lists the fields of the record that r wants.
@@ -88,6 +89,7 @@ func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.Slic
 	s := &AgentState{
 		Owner: t.owner, ThreadID: threadID,
 		Epoch: Epoch(values["epoch"]), Seq: int(in.int("seq")), Base: int(in.int("base")),
+		Removed: int(in.int(removedLetter)), Edits: int(in.int("edits")),
 		Version: int(in.int("version")), Relevant: values["relevant"] == "1", Context: values["context"],
 		CreatedAt: in.time("created"), LastUpdated: in.time("updated"), ExpiresAt: in.time("expires"),
 		TTLSeconds: int(in.int("ttl")),
@@ -97,7 +99,7 @@ func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.Slic
 		},
 		Metadata: json.RawMessage("{}"),
 	}
-	s.MessageCounts.Total = s.Seq - s.Base
+	s.MessageCounts.Total = s.Seq - s.Base - s.Removed
 	s.countOf = func(letter string) int { return int(in.int(letter)) }
 	if text := values["metadata"]; text != "" {
 		s.Metadata = json.RawMessage(text)

@@ -76,27 +76,15 @@ func (t *Threads) Append(ctx context.Context, threadID string, a Append, r *Read
 // append runs append.lua.
 func (t *Threads) append(ctx context.Context, threadID, mode string, expected *int, c Create, r *Read) (*Appended, error) {
 	opts := t.store.opts
-	overflow := "refuse"
-	if opts.Trim {
-		overflow = "trim"
-	}
 	ttl := c.TTL
 	if ttl == 0 {
 		ttl = opts.TTL
 	}
-	metadata := c.Metadata
-	if metadata == nil {
-		metadata = json.RawMessage("{}")
-	}
 	args := append(make([]any, 0, 12+3*len(c.Messages)),
-		t.owner, threadID, optional(expected), mode, string(opts.NewEpoch()), opts.MaxThreadMessages, overflow, opts.InlineBytes,
-		int(ttl/time.Second), flag(c.Relevant), c.Context, string(metadata))
+		t.owner, threadID, optional(expected), mode, string(opts.NewEpoch()), opts.MaxThreadMessages, opts.overflow(), opts.InlineBytes,
+		int(ttl/time.Second), flag(c.Relevant), c.Context, metadataOr(c.Metadata))
 	for _, m := range c.Messages {
-		letter, ok := letterOf[m.Type]
-		if !ok {
-			return nil, fmt.Errorf("%w: %q", errUnknownType, m.Type)
-		}
-		body, err := encodeBody(m)
+		letter, body, err := encodeMessage(m)
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +99,7 @@ func (t *Threads) append(ctx context.Context, threadID, mode string, expected *i
 	case "ID_TAKEN":
 		return nil, &MessageExistsError{MessageID: c.Messages[reply.int(0)-1].MessageID}
 	case "FULL":
-		return nil, &LimitError{What: "the number of messages in a thread", Limit: opts.MaxThreadMessages, Actual: reply.int(0)}
+		return nil, t.store.fullThread(reply.int(0))
 	default:
 		return nil, statusError(status, reply)
 	}

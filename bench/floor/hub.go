@@ -89,11 +89,11 @@ func (h *hub) leave(channel string, l *listener) {
 // pass makes one frame of each announcement, and gives it to all listeners of its thread.
 func (h *hub) pass(announcements <-chan *redis.Message) {
 	for a := range announcements {
-		parts := strings.SplitN(a.Payload, ":", 5)
-		if len(parts) < 5 || parts[4] == "" {
+		parts := strings.SplitN(a.Payload, ":", 6)
+		if len(parts) < 6 || parts[5] == "" {
 			continue
 		}
-		text, err := h.floor.appendMessage([]byte(`{"id":"1","type":"next","payload":{"data":{"messageAdded":`), parts[4], listenerFields)
+		text, err := h.floor.appendMessage([]byte(`{"id":"1","type":"next","payload":{"data":{"messageAdded":`), parts[5], listenerFields)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "floor:", err)
 			continue

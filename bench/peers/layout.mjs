@@ -31,9 +31,10 @@ const key = (bucket, kind) => `thread:{${buckets[bucket]}}:${kind}:`
 // makeKeys gives the keys of a thread: some by name, and those that its scripts take.
 function makeKeys(id) {
   const b = bucketOf(id)
-  const [record, messages, ids, channel] = ['t', 'm', 'i', 'c'].map((kind) => `${key(b, kind)}:${id}`)
+  const [record, messages, ids, channel, edits] = ['t', 'm', 'i', 'c', 'e'].map((kind) => `${key(b, kind)}:${id}`)
   const owners = `thread:{${buckets[b]}}:o`
-  return { record, messages, channel, script: [record, messages, ids, updated(b), expires(b), key(b, 'l'), owners, channel] }
+  const script = [record, messages, ids, updated(b), expires(b), key(b, 'l'), owners, channel, edits]
+  return { record, messages, channel, script }
 }
 
 export const updated = (bucket) => key(bucket, 'u')

@@ -79,7 +79,7 @@ export async function addMessage({ threadId, message: m }) {
     id: m.messageId, type: m.type, content: m.content, tool_calls: m.toolCalls, tool_call_id: m.toolCallId, status: m.status,
   })
   const reply = await redis.sendCommand([
-    'EVALSHA', append, '8', ...keysOf(threadId).script, '', threadId, '', '', '0123456789abcdef', '10000000', 'refuse', '8192',
+    'EVALSHA', append, '9', ...keysOf(threadId).script, '', threadId, '', '', '0123456789abcdef', '10000000', 'refuse', '8192',
     '2592000', '0', '', '{}', m.messageId, letters[m.type], body,
   ])
   if (reply[0] !== 'OK') throw new Error(`the script refuses the message: ${reply[0]}`)
@@ -92,7 +92,7 @@ await subscriber.connect()
 
 // announced passes on what is announced on a channel, with the message in it.
 function announced(text, channel) {
-  const element = text.split(':', 4).reduce((at, part) => at + part.length + 1, 0)
+  const element = text.split(':', 5).reduce((at, part) => at + part.length + 1, 0)
   if (element >= text.length) return
   const event = { messageAdded: messageOf(text.slice(element)) }
   for (const push of listeners.get(channel)) push(event)

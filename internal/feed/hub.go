@@ -1,6 +1,6 @@
 // Package feed delivers what happens to threads to those who listen: hub.go knows who listens, session.go holds the one pub/sub
-// connection of the process, topic.go is a thread as announcements tell of it, messages.go and changes.go follow it for one
-// listener, check.go looks whether announcements are lost.
+// connection of the process, topic.go is a thread as announcements tell of it, messages.go, edits.go and changes.go follow it for
+// one listener, check.go looks whether announcements are lost.
 //
 // What it promises: a listener of messages gets every message behind its cursor once, in the order of their numbers. An
 // announcement through Redis pub/sub is only a hint, since Redis gives it at most once: the listener owns a cursor, and reads the
@@ -169,7 +169,8 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	case t == nil:
 		t = &topic{
 			threads: threads, threadID: threadID, channel: channel, reading: h.reading,
-			followers: make(map[*follower]struct{}), reads: make(map[readKey]*sharedRead),
+			followers: make(map[*follower]struct{}), reads: make(reads[store.Cursor, *store.Message]),
+			editReads: make(reads[store.EditCursor, *store.MessageEdit]),
 		}
 		h.topics[channel] = t
 		h.dirty[channel] = struct{}{}

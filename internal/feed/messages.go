@@ -57,6 +57,8 @@ type messages struct {
 	// pending was read and not given out yet; more says that the store must be read again after that.
 	pending []*store.Message
 	more    bool
+	// reached is the number up to which there is nothing behind pending: messages that were removed leave their numbers.
+	reached int
 	// batch is how many messages are read next.
 	batch int
 	// seen is the topic as it was when the listener last did what it asks for.
@@ -82,12 +84,13 @@ func (m *messages) start(ctx context.Context) error {
 
 // read reads on from the store. What the topic looked like ahead of that is in seen.
 func (m *messages) read(ctx context.Context) error {
-	batch, err := m.topic.after(ctx, readKey{cursor: m.cursor, limit: m.batch, view: m.seen})
+	batch, head, err := m.topic.after(ctx, readKey[store.Cursor]{cursor: m.cursor, limit: m.batch, view: m.seen})
 	if err != nil {
 		return err
 	}
+	m.reached = head.Seq
 	if m.pending, m.more = batch, len(batch) == m.batch; m.more {
-		m.batch = nextBatch(batch)
+		m.batch, m.reached = nextBatch(batch), 0
 	}
 	return nil
 }
@@ -95,6 +98,7 @@ func (m *messages) read(ctx context.Context) error {
 // now gives the next message, if it is at hand.
 func (m *messages) now() (*store.Message, progress, error) {
 	if len(m.pending) == 0 {
+		m.cursor.Seq = max(m.cursor.Seq, m.reached)
 		s := m.topic.look(m.cursor)
 		switch {
 		case s.over && s.last <= m.cursor.Seq:

@@ -17,15 +17,16 @@ import (
 func TestListenersShareARead(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *air, h *Hub, threads *store.Threads) {
 		topic := h.join(threads, thread).topic
-		key := readKey{cursor: store.Cursor{Epoch: "0011223344556677", Seq: 3}, limit: 5, view: topic.view()}
-		r := &sharedRead{done: make(chan struct{}), messages: []*store.Message{{Seq: 4}}}
+		key := readKey[store.Cursor]{cursor: store.Cursor{Epoch: "0011223344556677", Seq: 3}, limit: 5, view: topic.view()}
+		r := &sharedRead[*store.Message]{done: make(chan struct{})}
+		r.found.all = []*store.Message{{Seq: 4}}
 		topic.reads[key] = r
 		var got atomic.Int32
 		for range 100 {
 			go func() {
-				messages, err := topic.after(t.Context(), key)
+				messages, _, err := topic.after(t.Context(), key)
 				assert.NoError(t, err)
-				assert.Equal(t, r.messages, messages)
+				assert.Equal(t, r.found.all, messages)
 				got.Add(1)
 			}()
 		}
@@ -45,7 +46,7 @@ func TestASharedReadOutlivesItsOwner(t *testing.T) {
 			h.reading <- struct{}{} // so that no read begins
 		}
 		topic := h.join(threads, thread).topic
-		key := readKey{cursor: store.Cursor{Epoch: "0011223344556677", Seq: 3}, limit: 5, view: topic.view()}
+		key := readKey[store.Cursor]{cursor: store.Cursor{Epoch: "0011223344556677", Seq: 3}, limit: 5, view: topic.view()}
 		const readers = 10
 		errs := make(chan error, readers)
 		var cancels []context.CancelFunc
@@ -53,7 +54,7 @@ func TestASharedReadOutlivesItsOwner(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancels = append(cancels, cancel)
 			go func() {
-				_, err := topic.after(ctx, key)
+				_, _, err := topic.after(ctx, key)
 				errs <- err
 			}()
 			synctest.Wait()
@@ -75,15 +76,15 @@ func TestAnotherViewIsAnotherRead(t *testing.T) {
 	w.say()
 	topic := w.hub.join(w.threads, thread).topic
 	w.settle()
-	stale := readKey{cursor: store.Cursor{Epoch: w.now.Epoch}, limit: 5, view: topic.view()}
+	stale := readKey[store.Cursor]{cursor: store.Cursor{Epoch: w.now.Epoch}, limit: 5, view: topic.view()}
 	topic.mu.Lock()
-	topic.reads[stale] = &sharedRead{done: make(chan struct{})} // one that has begun already, and may not see what comes now
+	topic.reads[stale] = &sharedRead[*store.Message]{done: make(chan struct{})} // one that has begun already, and may not see what comes now
 	topic.mu.Unlock()
 	w.tell(w.say())
 	w.settle()
 	fresh := stale
 	fresh.view = topic.view()
-	messages, err := topic.after(t.Context(), fresh)
+	messages, _, err := topic.after(t.Context(), fresh)
 	require.NoError(t, err)
 	assert.Len(t, messages, 2)
 }

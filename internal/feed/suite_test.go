@@ -46,7 +46,9 @@ type world struct {
 	hub     *Hub
 	// ids are those of all messages that were ever added, by incarnation and in order; now is the current one.
 	ids map[store.Epoch][]string
-	now store.Head
+	// removed are those that were removed one by one.
+	removed map[string]bool
+	now     store.Head
 }
 
 // newStore opens an embedded Redis for a test.
@@ -77,7 +79,7 @@ func newWorld(tb testing.TB, changes ...func(*pace)) *world {
 
 func newWorldOn(tb testing.TB, st *store.Store, p pace) *world {
 	tb.Helper()
-	w := &world{tb: tb, threads: st.For("ann"), air: newAir(), ids: make(map[store.Epoch][]string)}
+	w := &world{tb: tb, threads: st.For("ann"), air: newAir(), ids: make(map[store.Epoch][]string), removed: make(map[string]bool)}
 	w.tap = st.Events(tb.Context())
 	tb.Cleanup(func() { _ = w.tap.Close() })
 	require.NoError(tb, w.tap.Subscribe(tb.Context(), w.channel()))
@@ -125,6 +127,40 @@ func (w *world) add(n, bytes int) store.Event {
 	_, err := w.threads.Append(w.tb.Context(), thread, store.Append{Messages: messages}, nil)
 	require.NoError(w.tb, err)
 	return w.hear()
+}
+
+// drop removes a message.
+func (w *world) drop(seq int) store.Event {
+	w.tb.Helper()
+	id := w.ids[w.now.Epoch][seq-1]
+	_, err := w.threads.Edit(w.tb.Context(), thread, store.Edit{Steps: []store.Step{store.Remove(id)}}, nil)
+	require.NoError(w.tb, err)
+	w.removed[string(w.now.Epoch)+id] = true
+	return w.hear()
+}
+
+// rewrite changes a message.
+func (w *world) rewrite(seq int) store.Event {
+	w.tb.Helper()
+	text, _ := json.Marshal(fmt.Sprint("version ", w.now.Version)) // a string always can be encoded
+	m := &store.Message{MessageID: w.ids[w.now.Epoch][seq-1], Type: store.Human, Content: text}
+	_, err := w.threads.Edit(w.tb.Context(), thread, store.Edit{Steps: []store.Step{store.Put(m)}}, nil)
+	require.NoError(w.tb, err)
+	return w.hear()
+}
+
+// isRemoved tells whether a message of an incarnation was removed.
+func (w *world) isRemoved(epoch store.Epoch, seq int) bool {
+	return w.removed[string(epoch)+w.ids[epoch][seq-1]]
+}
+
+// lastOf gives the number of the last message of an incarnation that was not removed.
+func (w *world) lastOf(epoch store.Epoch) int {
+	last := len(w.ids[epoch])
+	for last > 0 && w.isRemoved(epoch, last) {
+		last--
+	}
+	return last
 }
 
 // update changes the thread, and adds no message.
@@ -282,10 +318,12 @@ func (e *ear) gets(to int) {
 	}
 }
 
-// take checks that a message is the next one.
+// take checks that a message is the next one, but for those that were removed.
 func (e *ear) take(m *store.Message) {
 	e.w.tb.Helper()
-	e.at.Seq++
+	for e.at.Seq++; e.at.Seq < m.Seq && e.w.isRemoved(e.at.Epoch, e.at.Seq); {
+		e.at.Seq++
+	}
 	require.Equal(e.w.tb, e.at.String(), m.Cursor())
 	require.Equal(e.w.tb, e.w.ids[m.Epoch][m.Seq-1], m.MessageID)
 }

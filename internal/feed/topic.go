@@ -28,8 +28,9 @@ type topic struct {
 	idle *time.Timer
 
 	mu sync.Mutex
-	// reads are those of the store that are under way for listeners.
-	reads     map[readKey]*sharedRead
+	// reads and editReads are those of the store that are under way for listeners.
+	reads     reads[store.Cursor, *store.Message]
+	editReads reads[store.EditCursor, *store.MessageEdit]
 	followers map[*follower]struct{}
 	// joined says that the channel was subscribed at least once.
 	joined bool
@@ -144,7 +145,7 @@ func (t *topic) finish(e store.Event) {
 func (t *topic) advance(e store.Event) {
 	before, head := t.head, headOf(e)
 	message, brought := t.threads.Announced(t.threadID, e)
-	follows := head.Epoch == before.Epoch && head.Version > before.Version && head.Seq >= before.Seq
+	follows := head.Epoch == before.Epoch && head.Version > before.Version && head.Seq >= before.Seq && head.Edits >= before.Edits
 	if brought && head.Seq == before.Seq {
 		follows = false // another message of the same number
 	}
@@ -155,7 +156,7 @@ func (t *topic) advance(e store.Event) {
 	if brought {
 		gap = head.Seq > before.Seq+1
 	}
-	if !follows || gap {
+	if !follows || gap || head.Edits != before.Edits { // what the ring has may be one that was changed
 		t.ring = nil
 	}
 	if brought {
@@ -168,7 +169,7 @@ func (t *topic) advance(e store.Event) {
 }
 
 func headOf(e store.Event) store.Head {
-	return store.Head{Epoch: e.Epoch, Seq: e.Seq, Version: e.Version}
+	return store.Head{Epoch: e.Epoch, Seq: e.Seq, Version: e.Version, Edits: e.Edits}
 }
 
 // view is what a topic looked like at one moment. A listener acts when it is not what it was.

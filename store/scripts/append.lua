@@ -25,7 +25,8 @@ if created then
   if mode == '' then
     return {'NOT_FOUND'}
   end
-  thread = {epoch = epoch, seq = 0, base = 0, version = 0, updated = 0, expires = 0, kept = 0, ttl = tonumber(ARGV[9])}
+  thread = {epoch = epoch, seq = 0, base = 0, version = 0, updated = 0, expires = 0, kept = 0, ttl = tonumber(ARGV[9]),
+    edits = 0, removed = 0}
 end
 
 -- Which messages are there already? A batch may also name one message twice.
@@ -85,19 +86,13 @@ end
 if expected ~= '' and tonumber(expected) ~= thread.version then
   return {'CONFLICT', thread.version}
 end
-local held = thread.seq - thread.base + #fresh
+local held = thread.seq - thread.base - thread.removed + #fresh
 if held > most and (overflow ~= 'trim' or #fresh > most) then
   return {'FULL', overflow == 'trim' and #fresh or held}
 end
 
 if created then
-  -- First something that a full Redis refuses: once a script has removed something, it is refused nothing any more.
-  redis.call('SADD', OWNERS, owner)
-  drop(owner, id)
-  redis.call('HSET', RECORD, 'epoch', epoch, 'base', '0', 'created', int(at), 'ttl', ARGV[9], 'relevant', ARGV[10],
-    'context', ARGV[11], 'metadata', ARGV[12])
-  redis.call('ZADD', BYID, '0', id)
-  redis.call('SADD', OWNERS, owner)
+  create(owner, id, epoch, at, ARGV[9], ARGV[10], ARGV[11], ARGV[12])
 end
 
 local anew = created
@@ -107,33 +102,18 @@ if #fresh > 0 then
     length = redis.call('RPUSH', MESSAGES, unpack(fresh, from, math.min(from + 999, #fresh)))
   end
   anew = anew or length == #fresh
-  if length ~= held then
-    -- Redis has evicted the list of messages. What is gone cannot be told from what was trimmed, so old cursors must not
-    -- look valid: the thread goes on under a new epoch, its numbers where they were.
-    thread.epoch, thread.base = epoch, thread.seq + #fresh - length
-    reply[2] = epoch
-    redis.call('DEL', IDS)
-    redis.call('HDEL', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O')
-    redis.call('HSET', RECORD, 'epoch', epoch, 'base', int(thread.base))
-    anew, held = true, length
-  end
   thread.seq = thread.seq + #fresh
+  if length ~= thread.seq - thread.base then
+    mend(thread, epoch, length)
+    reply[2], anew = epoch, true
+  end
   for from = 1, #pairs_of_ids, 1000 do
     redis.call('HSET', IDS, unpack(pairs_of_ids, from, math.min(from + 999, #pairs_of_ids)))
   end
   for kind, n in pairs(letters) do
     redis.call('HINCRBY', RECORD, kind, n)
   end
-  if held > most then
-    local gone = redis.call('LPOP', MESSAGES, held - most)
-    for _, element in ipairs(gone) do
-      local kind, length_of_id, from = string.match(element, '^%d+:%d+:(%a):(%d+):()')
-      redis.call('HDEL', IDS, string.sub(element, from, from + length_of_id - 1))
-      redis.call('HINCRBY', RECORD, kind, -1)
-    end
-    thread.base = thread.base + #gone
-    redis.call('HSET', RECORD, 'base', int(thread.base))
-  end
+  trim(thread, most)
 end
 
 changed(thread, id, at, anew)

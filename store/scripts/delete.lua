@@ -19,9 +19,9 @@ if guard == 'expired' then
     return {'NOT_FOUND'}
   end
   -- The record may be gone already; then nobody knows the version, and 0 says so.
-  local r = redis.call('HMGET', RECORD, 'epoch', 'version', 'seq')
+  local r = redis.call('HMGET', RECORD, 'epoch', 'version', 'seq', 'edits')
   drop(owner, id)
-  announce('x', {epoch = r[1] or '', version = tonumber(r[2] or 0), seq = tonumber(r[3] or 0)})
+  announce('x', {epoch = r[1] or '', version = tonumber(r[2] or 0), seq = tonumber(r[3] or 0), edits = tonumber(r[4] or 0)})
   return {'OK'}
 end
 

@@ -3,7 +3,7 @@
 --
 -- ARGV: 1 owner, 2 thread id, 3 'look' or 'fix', 4 for how many microseconds what an expired thread leaves is no finding, because
 --       somebody is about to clear it away, 5 an epoch for a thread that has lost messages.
--- Reply: {'GONE', what of it is left, first of t x u l m i, '' for nothing, 'unswept' or 'leftover' where that is a finding, else ''}
+-- Reply: {'GONE', what of it is left, first of t x u l m i e, '' for nothing, 'unswept' or 'leftover' where that is a finding, else ''}
 --        {'LIVES', epoch, base, seq, then a code for each finding}
 -- Findings: malformed (not mended), index-updated, index-expires, index-id, owner, ttl, messages-lost, message-ids, message-counts
 --        (the last two are left to the scripts that go through the messages).
@@ -17,7 +17,7 @@ local function is(key, kind)
   t = t.ok or t
   return t == kind or t == 'none'
 end
-if not (is(RECORD, 'hash') and is(MESSAGES, 'list') and is(IDS, 'hash')) then
+if not (is(RECORD, 'hash') and is(MESSAGES, 'list') and is(IDS, 'hash') and is(EDITS, 'list')) then
   return {'LIVES', '', 0, 0, 'malformed'}
 end
 
@@ -45,6 +45,7 @@ if not thread then
   elseif by_id then left = 'l'
   elseif redis.call('EXISTS', MESSAGES) == 1 then left = 'm'
   elseif redis.call('EXISTS', IDS) == 1 then left = 'i'
+  elseif redis.call('EXISTS', EDITS) == 1 then left = 'e'
   end
   if left == '' then
     return {'GONE', '', ''}
@@ -55,7 +56,7 @@ if not thread then
   end
   if fix then
     drop(owner, id)
-    announce('x', {epoch = r[1] or '', version = tonumber(r[4] or 0), seq = tonumber(r[2] or 0)})
+    announce('x', {epoch = r[1] or '', version = tonumber(r[4] or 0), seq = tonumber(r[2] or 0), edits = 0})
   end
   return {'GONE', left, due and due <= at and 'unswept' or 'leftover'}
 end
@@ -90,7 +91,7 @@ if redis.call('SISMEMBER', OWNERS, owner) == 0 then
 end
 
 -- A key without an expiry outlives its thread, one with an early one goes before it; a second for rounding.
-for _, key in ipairs({RECORD, MESSAGES, IDS}) do
+for _, key in ipairs({RECORD, MESSAGES, IDS, EDITS}) do
   local left = redis.call('PTTL', key)
   if left == -1 or left >= 0 and at / 1000 + left + 1000 < thread.expires / 1000 then
     wrong('ttl')
@@ -117,6 +118,7 @@ if length ~= thread.seq - thread.base or first ~= thread.base + 1 or last ~= thr
   if fix then
     -- Old cursors must not look valid: the thread goes on under a new epoch.
     thread.epoch, thread.base = epoch, length == 0 and thread.seq or first - 1
+    redis.call('DEL', EDITS)
     if length > 0 then
       thread.seq = last
     end
@@ -125,11 +127,11 @@ if length ~= thread.seq - thread.base or first ~= thread.base + 1 or last ~= thr
   end
 end
 reply[2], reply[3], reply[4] = thread.epoch, thread.base, thread.seq
-if redis.call('HLEN', IDS) ~= length then
+if redis.call('HLEN', IDS) ~= length - thread.removed then
   wrong('message-ids')
 end
 local counted = 0
-for _, n in ipairs(redis.call('HMGET', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O')) do
+for _, n in ipairs(redis.call('HMGET', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O', 'X')) do
   counted = counted + (n and tonumber(n) or 0)
 end
 if counted ~= length then

@@ -1,8 +1,8 @@
 -- Compares some messages of a thread with the index of their ids, and counts them by type.
 --
 -- ARGV: 1 the thread's epoch, 2 and 3 the first and the last sequence number, at most a few hundred apart, 4 'look' or 'fix'.
--- Reply: {'OK', base, seq, how many ids lead elsewhere or nowhere, how many elements are not as they should be, then seven counts, of
---        the types H A S T F C O}
+-- Reply: {'OK', base, seq, how many ids lead elsewhere or nowhere, how many elements are not as they should be, then eight counts, of
+--        the types H A S T F C O and of empty places, X}
 --        {'MOVED'} where the thread is another one by now
 -- Cost: grows with the number of messages asked for, about 1 us each.
 
@@ -12,7 +12,7 @@ if not thread or thread.epoch ~= epoch then
   return {'MOVED'}
 end
 from, to = math.max(from, thread.base + 1), math.min(to, thread.seq)
-local counts = {H = 0, A = 0, S = 0, T = 0, F = 0, C = 0, O = 0}
+local counts = {H = 0, A = 0, S = 0, T = 0, F = 0, C = 0, O = 0, X = 0}
 local stray, malformed, missing = 0, 0, {}
 if from <= to then
   local elements = redis.call('LRANGE', MESSAGES, int(from - thread.base - 1), int(to - thread.base - 1))
@@ -24,7 +24,7 @@ if from <= to then
       ids[i] = ''
     else
       counts[kind] = counts[kind] + 1
-      ids[i] = string.sub(element, behind, behind + length - 1)
+      ids[i] = kind == 'X' and '' or string.sub(element, behind, behind + length - 1)
     end
   end
   if #ids > 0 then
@@ -42,4 +42,4 @@ if from <= to then
     keep(thread, true) -- the hash may be a new key
   end
 end
-return {'OK', thread.base, thread.seq, stray, malformed, counts.H, counts.A, counts.S, counts.T, counts.F, counts.C, counts.O}
+return {'OK', thread.base, thread.seq, stray, malformed, counts.H, counts.A, counts.S, counts.T, counts.F, counts.C, counts.O, counts.X}

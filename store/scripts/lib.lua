@@ -1,11 +1,11 @@
 -- What the scripts share. Go puts this file ahead of each of them.
 --
 -- KEYS of every script about a thread: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
--- 8 channel (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
+-- 8 channel, 9 edits (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
 -- texts. A script checks everything before it writes anything: Redis does not roll back.
 
-local RECORD, MESSAGES, IDS, UPDATED, EXPIRES, BYID, OWNERS, CHANNEL =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local RECORD, MESSAGES, IDS, UPDATED, EXPIRES, BYID, OWNERS, CHANNEL, EDITS =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 
 -- The keys of a thread carry a Redis expiry too, so that nothing outlives its thread even if no server runs. It lies this
 -- many milliseconds behind the thread's own ("expires", in the record and the index, which alone decides), so that most
@@ -32,27 +32,72 @@ local function now()
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
--- The thread as it stands, or nil where it is absent or past its expiry.
+-- The thread as it stands, or nil where it is absent or past its expiry. The list of messages has seq - base places, of which
+-- removed are empty (store/element.go); edits counts the changes of messages that were there already.
 local function load(at)
-  local r = redis.call('HMGET', RECORD, 'epoch', 'seq', 'base', 'version', 'updated', 'expires', 'kept', 'ttl')
+  local r = redis.call('HMGET', RECORD, 'epoch', 'seq', 'base', 'version', 'updated', 'expires', 'kept', 'ttl',
+    'edits', 'X')
   if not r[1] or tonumber(r[6]) <= at then
     return nil
   end
   return {
     epoch = r[1], seq = tonumber(r[2]), base = tonumber(r[3]), version = tonumber(r[4]), updated = tonumber(r[5]),
-    expires = tonumber(r[6]), kept = tonumber(r[7]), ttl = tonumber(r[8]),
+    expires = tonumber(r[6]), kept = tonumber(r[7]), ttl = tonumber(r[8]), edits = tonumber(r[9] or 0),
+    removed = tonumber(r[10] or 0),
   }
 end
 
 -- Removes the thread, or what is left of it.
 local function drop(owner, id)
-  redis.call('UNLINK', RECORD, MESSAGES, IDS)
+  redis.call('UNLINK', RECORD, MESSAGES, IDS, EDITS)
   redis.call('ZREM', UPDATED, id)
   redis.call('ZREM', EXPIRES, id)
   redis.call('ZREM', BYID, id)
   if redis.call('EXISTS', BYID) == 0 then
     redis.call('SREM', OWNERS, owner)
   end
+end
+
+-- Writes the record of a new thread, whose times and numbers changed() writes. First something that a full Redis refuses: once a
+-- script has removed something, it is refused nothing any more.
+local function create(owner, id, epoch, at, ttl, relevant, context, metadata)
+  redis.call('SADD', OWNERS, owner)
+  drop(owner, id)
+  redis.call('HSET', RECORD, 'epoch', epoch, 'base', '0', 'created', int(at), 'ttl', ttl, 'relevant', relevant,
+    'context', context, 'metadata', metadata)
+  redis.call('ZADD', BYID, '0', id)
+  redis.call('SADD', OWNERS, owner)
+end
+
+-- Goes on with the last length places of the list, which have just been added to one that Redis had evicted. What is gone cannot
+-- be told from what was trimmed, so old cursors must not look valid: the thread gets a new epoch, its numbers stay where they were.
+local function mend(thread, epoch, length)
+  thread.epoch, thread.base, thread.removed = epoch, thread.seq - length, 0
+  redis.call('DEL', IDS, EDITS)
+  redis.call('HDEL', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O', 'X')
+  redis.call('HSET', RECORD, 'epoch', epoch, 'base', int(thread.base))
+end
+
+-- Removes the oldest messages until no more than most are left, with the empty places ahead of what stays.
+local function trim(thread, most)
+  local excess = thread.seq - thread.base - thread.removed - most
+  if excess <= 0 then
+    return
+  end
+  while excess > 0 do
+    for _, element in ipairs(redis.call('LPOP', MESSAGES, math.min(excess, 1000))) do
+      local kind, length, from = string.match(element, '^%d+:%d+:(%a):(%d+):()')
+      if kind == 'X' then
+        thread.removed = thread.removed - 1
+      else
+        redis.call('HDEL', IDS, string.sub(element, from, from + length - 1))
+        excess = excess - 1
+      end
+      redis.call('HINCRBY', RECORD, kind, -1)
+      thread.base = thread.base + 1
+    end
+  end
+  redis.call('HSET', RECORD, 'base', int(thread.base))
 end
 
 -- Moves the Redis expiry of the thread's keys if they would go before the thread does, or if it must be set anew.
@@ -64,6 +109,7 @@ local function keep(thread, anew)
     redis.call('PEXPIREAT', RECORD, at)
     redis.call('PEXPIREAT', MESSAGES, at)
     redis.call('PEXPIREAT', IDS, at)
+    redis.call('PEXPIREAT', EDITS, at)
     redis.call('HSET', RECORD, 'kept', at)
   end
 end
@@ -85,5 +131,6 @@ end
 -- one and small. The form is read by store/event.go.
 local function announce(kind, thread, element)
   redis.call('PUBLISH', CHANNEL,
-    kind .. ':' .. thread.epoch .. ':' .. int(thread.version) .. ':' .. int(thread.seq) .. ':' .. (element or ''))
+    kind .. ':' .. thread.epoch .. ':' .. int(thread.version) .. ':' .. int(thread.seq) .. ':' .. int(thread.edits) .. ':' ..
+    (element or ''))
 end

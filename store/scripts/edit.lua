@@ -1,0 +1,268 @@
+-- Changes messages that a thread has, and adds others: all steps or none, as one change.
+--
+-- ARGV: 1 to 12 as append.lua takes them (an expected mode of 'new' is none of ours), then five for each step:
+--         'put', id, type letter, body, ''       in the place of the message of that id, or behind the others where there is none
+--         'swap', id, type letter, body, old     in the place of the message of that id, if its body is the old one
+--         'remove', id, '', '', ''               leaves an empty place, see store/element.go
+--         'truncate', number, '', '', ''         the same with all messages behind that number; ahead of all other steps
+-- Reply: {'OK', epoch, how many puts have changed nothing, how many messages were removed, then two for each step: sequence number and
+--         element of what was put and has stayed, 0 and '' for others}
+--        {'NOT_FOUND'}  {'CONFLICT', current version}  {'FULL', as append.lua}
+--        {'MISSING', which step, from 1} where there is no message of the id  {'MOVED', which step} where its body is another one
+-- Cost: that of an append, and some 1 us for each message behind the number of a truncation.
+
+local owner, id, expected, mode, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local most, overflow, inline = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local FIRST, WIDTH = 13, 5
+local count = (#ARGV - FIRST + 1) / WIDTH
+local KEPT_EDITS = 1000 -- how many changes a listener can be behind (store/edits.go)
+local at = now()
+
+local thread = load(at)
+local created = not thread
+if created then
+  if mode == '' then
+    return {'NOT_FOUND'}
+  end
+  thread = {epoch = epoch, seq = 0, base = 0, version = 0, updated = 0, expires = 0, kept = 0, ttl = tonumber(ARGV[9]),
+    edits = 0, removed = 0}
+end
+-- Where Redis has evicted the list there is nothing to change, see mend().
+local length = redis.call('LLEN', MESSAGES)
+local whole = not created and length == thread.seq - thread.base
+
+-- What is there of the ids that are named, as {seq, arrival as its head has it, letter, body}.
+local function split(element)
+  local head, k, size, from = string.match(element, '^(%d+:%d+):(%a):(%d+):()')
+  return head, k, string.sub(element, from + size)
+end
+local there = {}
+if whole and length > 0 then
+  for j = 1, count do
+    local mid = ARGV[FIRST + (j - 1) * WIDTH + 1]
+    if ARGV[FIRST + (j - 1) * WIDTH] ~= 'truncate' and there[mid] == nil then
+      local seq = redis.call('HGET', IDS, mid)
+      local element = seq and redis.call('LINDEX', MESSAGES, int(tonumber(seq) - thread.base - 1))
+      if element then
+        local head, k, body = split(element)
+        there[mid] = {seq = tonumber(seq), head = head, letter = k, body = body}
+      else
+        there[mid] = false
+      end
+    end
+  end
+end
+
+-- What becomes of it: of a message that is there the last step counts, and one that is not there is added once.
+local cut -- messages behind this number go
+local fresh, fresh_by_id, touched, order = {}, {}, {}, {}
+local unchanged = 0
+local results = {}
+for j = 1, count do
+  local a = FIRST + (j - 1) * WIDTH
+  local step, mid, kind, body, old = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  if step == 'truncate' then
+    cut = math.max(tonumber(mid), thread.base)
+    results[j] = false
+  else
+    local now_there = there[mid]
+    if now_there and cut and now_there.seq > cut then
+      now_there = nil
+    end
+    local added = fresh_by_id[mid]
+    if now_there then
+      if not touched[mid] then
+        touched[mid] = now_there
+        order[#order + 1] = mid
+      end
+      if step == 'remove' then
+        now_there.gone = true
+      else
+        if step == 'swap' and now_there.body ~= old then
+          return {'MOVED', j}
+        end
+        now_there.gone, now_there.to_letter, now_there.to_body = false, kind, body
+        if now_there.letter == kind and now_there.body == body then
+          unchanged = unchanged + 1
+        end
+      end
+      results[j] = step ~= 'remove' and now_there
+    elseif step == 'remove' and added then
+      added.gone = true
+      fresh_by_id[mid] = nil
+      results[j] = false
+    elseif step ~= 'put' then
+      return {'MISSING', j}
+    else
+      if not added then
+        added = {id = mid}
+        fresh[#fresh + 1] = added
+        fresh_by_id[mid] = added
+      end
+      added.letter, added.body = kind, body
+      results[j] = added
+    end
+  end
+end
+local adding = {}
+for _, m in ipairs(fresh) do
+  if not m.gone then
+    adding[#adding + 1] = m
+  end
+end
+local changing, removing = {}, {}
+for _, mid in ipairs(order) do
+  local m = touched[mid]
+  if m.gone then
+    removing[#removing + 1] = mid
+  elseif m.letter ~= m.to_letter or m.body ~= m.to_body then
+    changing[#changing + 1] = mid
+  end
+end
+
+-- The messages behind the cut, of which only those count that are not gone already.
+local cut_ids, cut_letters, cut_live = {}, {}, 0
+if cut and whole and cut < thread.seq then
+  for from = cut, thread.seq - 1, 1000 do
+    local elements = redis.call('LRANGE', MESSAGES, int(from - thread.base), int(math.min(from + 999, thread.seq - 1) - thread.base))
+    for _, element in ipairs(elements) do
+      local k, size, behind = string.match(element, '^%d+:%d+:(%a):(%d+):()')
+      if k ~= 'X' then
+        cut_live = cut_live + 1
+        cut_ids[cut_live] = string.sub(element, behind, behind + size - 1)
+      end
+      cut_letters[k] = (cut_letters[k] or 0) + 1
+    end
+  end
+end
+
+local function reply()
+  local r = {'OK', thread.epoch, unchanged, #removing + cut_live}
+  for j = 1, count do
+    local m = results[j]
+    m = m and not m.gone and m
+    r[3 + j * 2] = m and m.seq or 0
+    r[4 + j * 2] = m and m.element or ''
+  end
+  return r
+end
+for _, mid in ipairs(order) do
+  local m = touched[mid]
+  m.element = m.head .. ':' .. (m.to_letter or m.letter) .. ':' .. #mid .. ':' .. mid .. (m.to_body or m.body)
+end
+
+if #adding + #changing + #removing + cut_live == 0 and not created then
+  return reply() -- nothing changes: what was asked for is so already, as behind a lost answer
+end
+if expected ~= '' and tonumber(expected) ~= thread.version then
+  return {'CONFLICT', thread.version}
+end
+local held = thread.seq - thread.base - thread.removed - #removing - cut_live + #adding
+if #adding > 0 and held > most and (overflow ~= 'trim' or #adding > most) then
+  return {'FULL', overflow == 'trim' and #adding or held}
+end
+
+-- From here on it writes. Counts are changed at the end, once each.
+local counts, anew = {}, created
+local function count_up(k, n)
+  counts[k] = (counts[k] or 0) + n
+end
+local function note(kind, seq, mid)
+  thread.edits = thread.edits + 1
+  redis.call('RPUSH', EDITS, int(thread.edits) .. ':' .. int(at) .. ':' .. kind .. ':' .. int(thread.version + 1) .. ':' ..
+    int(seq) .. ':' .. mid)
+end
+local edits_before = thread.edits
+if created then
+  create(owner, id, epoch, at, ARGV[9], ARGV[10], ARGV[11], ARGV[12])
+else
+  redis.call('HSET', RECORD, 'seq', int(thread.seq)) -- a full Redis refuses this, before anything has changed
+end
+
+if cut_live > 0 then
+  local places = thread.seq - cut
+  if cut == thread.base then
+    redis.call('DEL', MESSAGES)
+    anew = true
+  else
+    redis.call('LTRIM', MESSAGES, 0, int(cut - thread.base - 1))
+  end
+  local tail = ':' .. int(at) .. ':X:0:' .. int(cut + 1) .. '-' .. int(thread.seq)
+  for from = 1, places, 1000 do
+    local empty = {}
+    for n = from, math.min(from + 999, places) do
+      empty[#empty + 1] = int(cut + n) .. tail
+    end
+    redis.call('RPUSH', MESSAGES, unpack(empty))
+  end
+  for from = 1, cut_live, 1000 do
+    redis.call('HDEL', IDS, unpack(cut_ids, from, math.min(from + 999, cut_live)))
+  end
+  for k, n in pairs(cut_letters) do
+    count_up(k, -n)
+  end
+  count_up('X', places)
+  note('T', cut, '')
+end
+for _, mid in ipairs(changing) do
+  local m = touched[mid]
+  redis.call('LSET', MESSAGES, int(m.seq - thread.base - 1), m.element)
+  count_up(m.letter, -1)
+  count_up(m.to_letter, 1)
+  note('U', m.seq, mid)
+end
+for _, mid in ipairs(removing) do
+  local m = touched[mid]
+  redis.call('LSET', MESSAGES, int(m.seq - thread.base - 1), m.head .. ':X:0:' .. int(m.seq) .. '-' .. int(m.seq))
+  redis.call('HDEL', IDS, mid)
+  count_up(m.letter, -1)
+  count_up('X', 1)
+  note('D', m.seq, mid)
+end
+if #adding > 0 then
+  local elements, ids = {}, {}
+  for i, m in ipairs(adding) do
+    m.seq = thread.seq + i
+    m.element = int(m.seq) .. ':' .. int(at) .. ':' .. m.letter .. ':' .. #m.id .. ':' .. m.id .. m.body
+    elements[i] = m.element
+    ids[#ids + 1] = m.id
+    ids[#ids + 1] = int(m.seq)
+    count_up(m.letter, 1)
+  end
+  local reached
+  for from = 1, #elements, 1000 do
+    reached = redis.call('RPUSH', MESSAGES, unpack(elements, from, math.min(from + 999, #elements)))
+  end
+  anew = anew or reached == #elements
+  thread.seq = thread.seq + #adding
+  if reached ~= thread.seq - thread.base then
+    mend(thread, epoch, reached)
+    anew = true
+  end
+  for from = 1, #ids, 1000 do
+    redis.call('HSET', IDS, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  anew = anew or redis.call('HLEN', IDS) == #adding
+end
+for k, n in pairs(counts) do
+  if n ~= 0 then
+    redis.call('HINCRBY', RECORD, k, n)
+    if k == 'X' then
+      thread.removed = thread.removed + n
+    end
+  end
+end
+if thread.edits > edits_before then
+  redis.call('HSET', RECORD, 'edits', int(thread.edits))
+  redis.call('LTRIM', EDITS, -KEPT_EDITS, -1)
+  anew = anew or thread.edits - edits_before == redis.call('LLEN', EDITS)
+end
+trim(thread, most)
+
+changed(thread, id, at, anew)
+local told
+if #adding == 1 and #adding[1].element <= inline and thread.edits == edits_before then
+  told = adding[1].element
+end
+announce(created and 'c' or 'u', thread, told)
+return reply()
