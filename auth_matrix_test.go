@@ -165,7 +165,7 @@ func TestEveryFieldAsksWhoCalls(t *testing.T) {
 	for _, field := range schema.Mutation.Fields {
 		id := "for " + field.Name
 		if field.Name != "createAgentState" {
-			create(t, s.as("ann"), id)
+			create(t, s.as("ann"), id, human("x"))
 		}
 		scope := scopeOf(t, ast.Mutation, field.Name)
 		_, errs := ask(t, s.as("only-"+scope), ast.Mutation, requestFor(schema, ast.Mutation, field, id))

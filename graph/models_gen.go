@@ -201,6 +201,24 @@ type DeleteAgentStatePayload struct {
 	DeletedThreadID string `json:"deletedThreadId"`
 }
 
+// Which message to delete.
+type DeleteMessageInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The id of the message.
+	MessageID string `json:"messageId"`
+	// Delete the message only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The deleted message.
+type DeleteMessagePayload struct {
+	// The id of the message that is gone.
+	DeletedMessageID string `json:"deletedMessageId"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
 // How long a thread shall live.
 type ExtendTTLInput struct {
 	// The id of the thread.
@@ -213,6 +231,26 @@ type ExtendTTLInput struct {
 type ExtendTTLPayload struct {
 	// How long the thread has to live now.
 	TTL *store.TTL `json:"ttl"`
+}
+
+// What to make a new thread of.
+type ForkAgentStateInput struct {
+	// The id of the thread to begin with.
+	ThreadID string `json:"threadId"`
+	// The `seq` of the last message that the new thread gets; 0 for none, all of them where it is left out.
+	UpToSeq *int `json:"upToSeq,omitempty"`
+	// The id of the new thread, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out. ALREADY_EXISTS where it is in use.
+	NewThreadID *string `json:"newThreadId,omitempty"`
+	// The TTL of the new thread in seconds, 1 to 31,536,000; that of the other one where it is left out.
+	TTLSeconds *int `json:"ttlSeconds,omitempty"`
+	// A JSON object of the application's own for the new thread, at most 64 KiB; that of the other one where it is left out.
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+}
+
+// The new thread.
+type ForkAgentStatePayload struct {
+	// The thread.
+	AgentState *store.AgentState `json:"agentState"`
 }
 
 // How the server and its Redis are; the same facts as `GET /health`.
@@ -233,6 +271,26 @@ type Health struct {
 	Timestamp float64 `json:"timestamp"`
 	// How Redis is.
 	Redis *store.RedisHealth `json:"redis"`
+}
+
+// A change of messages that a thread has had already.
+type MessageChange struct {
+	// What happened.
+	Kind MessageChangeKind `json:"kind"`
+	// The thread that the message belongs to.
+	ThreadID string `json:"threadId"`
+	// The id of the message; null for TRUNCATED.
+	MessageID *string `json:"messageId,omitempty"`
+	// The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it, up to the change, are gone.
+	Seq int `json:"seq"`
+	// For UPDATED: what the message is now; null where it has been deleted since. Null otherwise.
+	Message *store.Message `json:"message,omitempty"`
+	// The version of the thread with the change.
+	Version int `json:"version"`
+	// When it happened.
+	Timestamp time.Time `json:"timestamp"`
+	// The position of the change: give it back as `after`. Opaque.
+	Cursor string `json:"cursor"`
 }
 
 // A page of a thread's messages (Relay).
@@ -384,6 +442,24 @@ type ToolExecutionInput struct {
 	CreatedAt *time.Time `json:"createdAt,omitempty"`
 }
 
+// Where to cut a thread.
+type TruncateMessagesInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The `seq` of the last message that stays; 0 deletes all.
+	AfterSeq int `json:"afterSeq"`
+	// Delete the messages only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// What was deleted.
+type TruncateMessagesPayload struct {
+	// How many messages are gone.
+	DeletedCount int `json:"deletedCount"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
 // What to change of a thread. What is left out stays; null puts a field back to what it is on creation.
 type UpdateAgentStateInput struct {
 	// The id of the thread.
@@ -406,6 +482,40 @@ type UpdateAgentStateInput struct {
 
 // The changed thread.
 type UpdateAgentStatePayload struct {
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
+// What to change of a message. What is left out stays.
+type UpdateMessageInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The id of the message.
+	MessageID string `json:"messageId"`
+	// Change the message only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The content: a string, or a list of content blocks (strings and objects). Not null.
+	Content graphql.Omittable[json.RawMessage] `json:"content,omitempty"`
+	// The name of the speaker, 1 to 255 bytes; null for none.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// All tool calls of the message, at most 128; null for none.
+	ToolCalls graphql.Omittable[[]*MessageToolCallInput] `json:"toolCalls,omitempty"`
+	// For a TOOL message: the id of the tool call that it answers, 1 to 255 bytes; null for none.
+	ToolCallID graphql.Omittable[*string] `json:"toolCallId,omitempty"`
+	// For a TOOL message: whether the tool succeeded; null for unknown.
+	Status graphql.Omittable[*store.ToolStatus] `json:"status,omitempty"`
+	// LangChain's `additional_kwargs`: a JSON object; null is `{}`.
+	Metadata graphql.Omittable[json.RawMessage] `json:"metadata,omitempty"`
+	// LangChain's `response_metadata`: a JSON object; null is `{}`.
+	ResponseMetadata graphql.Omittable[json.RawMessage] `json:"responseMetadata,omitempty"`
+	// The tokens that the model used; null for unknown.
+	Usage graphql.Omittable[*UsageInput] `json:"usage,omitempty"`
+}
+
+// The changed message.
+type UpdateMessagePayload struct {
+	// The message after the change.
+	Message *store.Message `json:"message"`
 	// The thread after the change.
 	AgentState *store.AgentState `json:"agentState"`
 }
@@ -479,6 +589,67 @@ func (e *AgentStateChangeKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e AgentStateChangeKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What happened to messages.
+type MessageChangeKind string
+
+const (
+	// A message was changed in its place, by `updateMessage` or `addLangChainMessages`.
+	MessageChangeKindUpdated MessageChangeKind = "UPDATED"
+	// A message was deleted.
+	MessageChangeKindDeleted MessageChangeKind = "DELETED"
+	// All messages behind a number were deleted.
+	MessageChangeKindTruncated MessageChangeKind = "TRUNCATED"
+)
+
+var AllMessageChangeKind = []MessageChangeKind{
+	MessageChangeKindUpdated,
+	MessageChangeKindDeleted,
+	MessageChangeKindTruncated,
+}
+
+func (e MessageChangeKind) IsValid() bool {
+	switch e {
+	case MessageChangeKindUpdated, MessageChangeKindDeleted, MessageChangeKindTruncated:
+		return true
+	}
+	return false
+}
+
+func (e MessageChangeKind) String() string {
+	return string(e)
+}
+
+func (e *MessageChangeKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageChangeKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageChangeKind", str)
+	}
+	return nil
+}
+
+func (e MessageChangeKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageChangeKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageChangeKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -75,6 +75,7 @@ func (s selection) read() store.Read {
 func (s selection) readFields() store.Read {
 	return store.Read{
 		Context: s.has("context"), Plan: s.has("plan"), ToolCalls: s.has("toolCalls"), Metadata: s.has("metadata"),
+		PendingToolCalls: s.has("pendingToolCalls"),
 	}
 }
 
@@ -129,5 +130,6 @@ func pageOf(countOnly bool, args map[string]any) (store.PageKey, error) {
 			types = append(types, store.MessageType(name))
 		}
 	}
-	return messagesKey(countOnly, first, after, last, before, types)
+	whole, _ := args["wholeToolCalls"].(bool)
+	return messagesKey(countOnly, first, after, last, before, types, whole)
 }

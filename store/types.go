@@ -32,6 +32,9 @@ type AgentState struct {
 	TTLSeconds    int
 	ExpiresAt     time.Time
 
+	// PendingToolCalls are the calls without answers among the last messages, in the order in which they were asked for.
+	PendingToolCalls []PendingToolCall
+
 	// Pages holds the message pages that the Read asked for, by what was asked.
 	Pages map[PageKey]*MessagePage
 
