@@ -85,13 +85,17 @@ var operations = []operation{
 	mutation("addToolCall", `toolCall { toolId planId tool parameters toolResponse createdAt } agentState { ...state }`, object{
 		"threadId": "all", "planId": "p", "tool": "t", "parameters": object{}, "toolResponse": []int{1}, "expectedVersion": 7,
 	}),
+	mutation("addLangChainMessages", `messages { ...message } duplicates agentState { ...state langChainMessages(format: FLAT, first: 1) }`, object{
+		"threadId": "all", "messages": []any{object{"role": "user", "content": "hi"}}, "createIfMissing": true, "expectedVersion": 8,
+		"reducer": "ADD_MESSAGES",
+	}),
 	mutation("updateMessage", `message { ...message } agentState { ...state }`, object{
-		"threadId": "all", "messageId": "m1", "expectedVersion": 8, "content": "new", "name": "x", "toolCallId": "c", "status": "ERROR",
+		"threadId": "all", "messageId": "m1", "expectedVersion": 9, "content": "new", "name": "x", "toolCallId": "c", "status": "ERROR",
 		"toolCalls": []object{{"id": "c2", "name": "search", "args": object{}}}, "metadata": object{}, "responseMetadata": object{"a": 1},
 		"usage": object{"inputTokens": 1, "outputTokens": 2, "totalTokens": 3},
 	}),
-	mutation("deleteMessage", `deletedMessageId agentState { ...state }`, object{"threadId": "all", "messageId": "m2", "expectedVersion": 9}),
-	mutation("truncateMessages", `deletedCount agentState { ...state }`, object{"threadId": "all", "afterSeq": 3, "expectedVersion": 10}),
+	mutation("deleteMessage", `deletedMessageId agentState { ...state }`, object{"threadId": "all", "messageId": "m2", "expectedVersion": 10}),
+	mutation("truncateMessages", `deletedCount agentState { ...state }`, object{"threadId": "all", "afterSeq": 3, "expectedVersion": 11}),
 	mutation("forkAgentState", `agentState { ...state }`, object{
 		"threadId": "all", "upToSeq": 2, "newThreadId": "fork", "ttlSeconds": 60, "metadata": object{"a": 1},
 	}),
@@ -110,7 +114,7 @@ var operations = []operation{
 		status mode redisVersion connectedClients usedMemoryHuman keyspace latencyMs error warnings
 	} } }`, nil},
 	mutation("cleanupExpired", `deletedCount threadIds maxAgeDays dryRun`, object{"maxAgeDays": 0, "dryRun": true}),
-	mutation("deleteAgentState", `deletedThreadId`, object{"threadId": "all", "expectedVersion": 11}),
+	mutation("deleteAgentState", `deletedThreadId`, object{"threadId": "all", "expectedVersion": 12}),
 }
 
 const agentStatesQuery = `query($filter: AgentStateFilter) { agentStates(filter: $filter) {

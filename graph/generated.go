@@ -43,6 +43,12 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AddLangChainMessagesPayload struct {
+		AgentState func(childComplexity int) int
+		Duplicates func(childComplexity int) int
+		Messages   func(childComplexity int) int
+	}
+
 	AddMessagePayload struct {
 		AgentState func(childComplexity int) int
 		Duplicate  func(childComplexity int) int
@@ -67,22 +73,23 @@ type ComplexityRoot struct {
 	}
 
 	AgentState struct {
-		Context          func(childComplexity int) int
-		CreatedAt        func(childComplexity int) int
-		EditCursor       func(childComplexity int) int
-		ExpiresAt        func(childComplexity int) int
-		ID               func(childComplexity int) int
-		LastUpdated      func(childComplexity int) int
-		MessageCounts    func(childComplexity int) int
-		Messages         func(childComplexity int, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) int
-		Metadata         func(childComplexity int) int
-		PendingToolCalls func(childComplexity int) int
-		Plan             func(childComplexity int) int
-		Relevant         func(childComplexity int) int
-		TTLSeconds       func(childComplexity int) int
-		ThreadID         func(childComplexity int) int
-		ToolCalls        func(childComplexity int) int
-		Version          func(childComplexity int) int
+		Context           func(childComplexity int) int
+		CreatedAt         func(childComplexity int) int
+		EditCursor        func(childComplexity int) int
+		ExpiresAt         func(childComplexity int) int
+		ID                func(childComplexity int) int
+		LangChainMessages func(childComplexity int, format MessageFormat, first *int, after *string, last *int, before *string) int
+		LastUpdated       func(childComplexity int) int
+		MessageCounts     func(childComplexity int) int
+		Messages          func(childComplexity int, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) int
+		Metadata          func(childComplexity int) int
+		PendingToolCalls  func(childComplexity int) int
+		Plan              func(childComplexity int) int
+		Relevant          func(childComplexity int) int
+		TTLSeconds        func(childComplexity int) int
+		ThreadID          func(childComplexity int) int
+		ToolCalls         func(childComplexity int) int
+		Version           func(childComplexity int) int
 	}
 
 	AgentStateChange struct {
@@ -200,21 +207,22 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AddMessage       func(childComplexity int, input AddMessageInput) int
-		AddMessages      func(childComplexity int, input AddMessagesInput) int
-		AddPlan          func(childComplexity int, input AddPlanInput) int
-		AddToolCall      func(childComplexity int, input AddToolCallInput) int
-		CleanupExpired   func(childComplexity int, input CleanupExpiredInput) int
-		CreateAgentState func(childComplexity int, input CreateAgentStateInput) int
-		DeleteAgentState func(childComplexity int, input DeleteAgentStateInput) int
-		DeleteMessage    func(childComplexity int, input DeleteMessageInput) int
-		ExtendTTL        func(childComplexity int, input ExtendTTLInput) int
-		ForkAgentState   func(childComplexity int, input ForkAgentStateInput) int
-		SetContext       func(childComplexity int, input SetContextInput) int
-		SetRelevance     func(childComplexity int, input SetRelevanceInput) int
-		TruncateMessages func(childComplexity int, input TruncateMessagesInput) int
-		UpdateAgentState func(childComplexity int, input UpdateAgentStateInput) int
-		UpdateMessage    func(childComplexity int, input UpdateMessageInput) int
+		AddLangChainMessages func(childComplexity int, input AddLangChainMessagesInput) int
+		AddMessage           func(childComplexity int, input AddMessageInput) int
+		AddMessages          func(childComplexity int, input AddMessagesInput) int
+		AddPlan              func(childComplexity int, input AddPlanInput) int
+		AddToolCall          func(childComplexity int, input AddToolCallInput) int
+		CleanupExpired       func(childComplexity int, input CleanupExpiredInput) int
+		CreateAgentState     func(childComplexity int, input CreateAgentStateInput) int
+		DeleteAgentState     func(childComplexity int, input DeleteAgentStateInput) int
+		DeleteMessage        func(childComplexity int, input DeleteMessageInput) int
+		ExtendTTL            func(childComplexity int, input ExtendTTLInput) int
+		ForkAgentState       func(childComplexity int, input ForkAgentStateInput) int
+		SetContext           func(childComplexity int, input SetContextInput) int
+		SetRelevance         func(childComplexity int, input SetRelevanceInput) int
+		TruncateMessages     func(childComplexity int, input TruncateMessagesInput) int
+		UpdateAgentState     func(childComplexity int, input UpdateAgentStateInput) int
+		UpdateMessage        func(childComplexity int, input UpdateMessageInput) int
 	}
 
 	PageInfo struct {
@@ -329,6 +337,7 @@ type ComplexityRoot struct {
 
 type AgentStateResolver interface {
 	Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) (*MessageConnection, error)
+	LangChainMessages(ctx context.Context, obj *store.AgentState, format MessageFormat, first *int, after *string, last *int, before *string) ([]json.RawMessage, error)
 }
 type AgentStateConnectionResolver interface {
 	TotalCount(ctx context.Context, obj *AgentStateConnection) (int, error)
@@ -339,6 +348,7 @@ type MutationResolver interface {
 	DeleteAgentState(ctx context.Context, input DeleteAgentStateInput) (*DeleteAgentStatePayload, error)
 	AddMessage(ctx context.Context, input AddMessageInput) (*AddMessagePayload, error)
 	AddMessages(ctx context.Context, input AddMessagesInput) (*AddMessagesPayload, error)
+	AddLangChainMessages(ctx context.Context, input AddLangChainMessagesInput) (*AddLangChainMessagesPayload, error)
 	UpdateMessage(ctx context.Context, input UpdateMessageInput) (*UpdateMessagePayload, error)
 	DeleteMessage(ctx context.Context, input DeleteMessageInput) (*DeleteMessagePayload, error)
 	TruncateMessages(ctx context.Context, input TruncateMessagesInput) (*TruncateMessagesPayload, error)
@@ -387,6 +397,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AddLangChainMessagesPayload.agentState":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.AgentState(childComplexity), true
+	case "AddLangChainMessagesPayload.duplicates":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.Duplicates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.Duplicates(childComplexity), true
+	case "AddLangChainMessagesPayload.messages":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.Messages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.Messages(childComplexity), true
 
 	case "AddMessagePayload.agentState":
 		if e.ComplexityRoot.AddMessagePayload.AgentState == nil {
@@ -488,6 +517,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AgentState.ID(childComplexity), true
+	case "AgentState.langChainMessages":
+		if e.ComplexityRoot.AgentState.LangChainMessages == nil {
+			break
+		}
+
+		args, err := ec.field_AgentState_langChainMessages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AgentState.LangChainMessages(childComplexity, args["format"].(MessageFormat), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "AgentState.lastUpdated":
 		if e.ComplexityRoot.AgentState.LastUpdated == nil {
 			break
@@ -972,6 +1012,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MessageToolCall.Name(childComplexity), true
 
+	case "Mutation.addLangChainMessages":
+		if e.ComplexityRoot.Mutation.AddLangChainMessages == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addLangChainMessages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddLangChainMessages(childComplexity, args["input"].(AddLangChainMessagesInput)), true
 	case "Mutation.addMessage":
 		if e.ComplexityRoot.Mutation.AddMessage == nil {
 			break
@@ -1556,6 +1607,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AddLangChainMessagesInput", ec.unmarshalInputAddLangChainMessagesInput),
 			graphql.NewInputUnmarshaler("AddMessageInput", ec.unmarshalInputAddMessageInput),
 			graphql.NewInputUnmarshaler("AddMessagesInput", ec.unmarshalInputAddMessagesInput),
 			graphql.NewInputUnmarshaler("AddPlanInput", ec.unmarshalInputAddPlanInput),
@@ -1722,6 +1774,23 @@ type AgentState {
     """
     wholeToolCalls: Boolean! = false
   ): MessageConnection!
+  """
+  The messages in a form of LangChain or OpenAI, paged as ` + "`" + `messages` + "`" + ` are. What came in a form comes back in it as it was, equal as JSON:
+  unknown types and fields, content blocks, nulls and the digits of numbers too. In another form comes everything that both can say; what the
+  asked form has no place for is BAD_USER_INPUT, which names the message and the field, and nothing is left out silently.
+  """
+  langChainMessages(
+    "The form."
+    format: MessageFormat!
+    "The first so many, 1 to 1000. Not together with ` + "`" + `last` + "`" + `."
+    first: Int
+    "Only those behind this cursor."
+    after: String
+    "The last so many, 1 to 1000; 50 where neither is given. Not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only those ahead of this cursor."
+    before: String
+  ): [JSON!]!
   """
   The tool calls that AI messages have asked for and no TOOL message has answered yet, in the order in which they were asked for. They are
   looked for among the last 1000 messages. A call without an id cannot be answered and is not among them.
@@ -1892,6 +1961,42 @@ enum MessageType {
   CHAT
   "Anything else."
   OTHER
+}
+
+"A form of messages of LangChain or OpenAI."
+enum MessageFormat {
+  """
+  ` + "`" + `{"type", "data"}` + "`" + ` as Python's ` + "`" + `message_to_dict` + "`" + ` writes it and ` + "`" + `messages_from_dict` + "`" + ` reads it: ` + "`" + `data` + "`" + ` repeats the type, and has null for what is
+  not set.
+  """
+  PYTHON
+  """
+  ` + "`" + `{"type", "data"}` + "`" + ` as JavaScript's ` + "`" + `toDict` + "`" + ` writes it and ` + "`" + `mapStoredMessagesToChatMessages` + "`" + ` reads it: ` + "`" + `data` + "`" + ` has only what was set. What
+  came as a constructor (` + "`" + `{"lc": 1, "type": "constructor", "id", "kwargs"}` + "`" + `) has its ` + "`" + `kwargs` + "`" + ` as ` + "`" + `data` + "`" + `.
+  """
+  JAVASCRIPT
+  """
+  The type beside the other fields, as ` + "`" + `convert_to_messages` + "`" + ` and ` + "`" + `coerceMessageLikeToMessage` + "`" + ` read it: ` + "`" + `{"type": "human", "content": "…"}` + "`" + `; what came with a ` + "`" + `role` + "`" + `
+  has that.
+  """
+  FLAT
+  """
+  A message of OpenAI's chat completions: ` + "`" + `{"role", "content", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}` + "`" + `. It has no
+  place for the ids of messages, which are left out.
+  """
+  OPENAI
+}
+
+"How added messages are put together with those that are there."
+enum MessageReducer {
+  "Behind the others. An id that is there with the same content is a duplicate; with other content it is ALREADY_EXISTS."
+  APPEND
+  """
+  As LangGraph's ` + "`" + `add_messages` + "`" + ` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
+  and one of the type ` + "`" + `remove` + "`" + ` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
+  ` + "`" + `__remove_all__` + "`" + `.
+  """
+  ADD_MESSAGES
 }
 
 "How the run of a tool ended."
@@ -2151,6 +2256,15 @@ type Mutation {
     input: AddMessagesInput!
   ): AddMessagesPayload!
   """
+  Adds messages in the forms of LangChain and OpenAI, all or none, as one change: ` + "`" + `{"type", "data"}` + "`" + ` of Python and JavaScript, flat objects with ` + "`" + `type` + "`" + ` or
+  ` + "`" + `role` + "`" + `, serialized constructors (` + "`" + `"lc": 1` + "`" + `), and those of OpenAI's chat completions, told apart by their shape, also mixed. They are kept
+  whole: see ` + "`" + `AgentState.langChainMessages` + "`" + `. A message without an ` + "`" + `id` + "`" + ` gets a UUIDv7; give one to make sending again safe.
+  """
+  addLangChainMessages(
+    "The messages and their thread."
+    input: AddLangChainMessagesInput!
+  ): AddLangChainMessagesPayload!
+  """
   Changes a message in its place: its id, type, ` + "`" + `seq` + "`" + ` and ` + "`" + `cursor` + "`" + ` stay. What is left out stays; null clears where the field may be null.
   Listeners hear of it by ` + "`" + `messageChanged` + "`" + `. Where two change the same message at the same time, both changes happen.
   """
@@ -2397,6 +2511,30 @@ type AddMessagesPayload {
   agentState: AgentState!
   "Whether the thread had all of the messages already, and nothing was changed."
   duplicate: Boolean!
+  "How many of the messages the thread had already."
+  duplicates: Int!
+}
+
+"Messages of LangChain or OpenAI to add, and where."
+input AddLangChainMessagesInput {
+  "The id of the thread."
+  threadId: ID!
+  "The messages in their order, 1 to 500, each at most 256 KiB."
+  messages: [JSON!]!
+  "Create the thread, with the defaults of ` + "`" + `createAgentState` + "`" + `, if there is none of that id; NOT_FOUND otherwise."
+  createIfMissing: Boolean! = false
+  "Add the messages only if this is the thread's ` + "`" + `version` + "`" + `; CONFLICT otherwise. 0 stands for a thread that does not exist yet. Not checked where it is left out."
+  expectedVersion: Int
+  "How they are put together with the messages that are there."
+  reducer: MessageReducer! = APPEND
+}
+
+"The added messages."
+type AddLangChainMessagesPayload {
+  "The messages as they are stored, in the order in which they were given, without those of the type ` + "`" + `remove` + "`" + `."
+  messages: [Message!]!
+  "The thread after the change."
+  agentState: AgentState!
   "How many of the messages the thread had already."
   duplicates: Int!
 }
@@ -2695,6 +2833,18 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AddLangChainMessagesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "messages":
+		return ec.fieldContext_AddLangChainMessagesPayload_messages(ctx, field)
+	case "agentState":
+		return ec.fieldContext_AddLangChainMessagesPayload_agentState(ctx, field)
+	case "duplicates":
+		return ec.fieldContext_AddLangChainMessagesPayload_duplicates(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddLangChainMessagesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddMessagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "message":
@@ -2751,6 +2901,8 @@ func (ec *executionContext) childFields_AgentState(ctx context.Context, field gr
 		return ec.fieldContext_AgentState_version(ctx, field)
 	case "messages":
 		return ec.fieldContext_AgentState_messages(ctx, field)
+	case "langChainMessages":
+		return ec.fieldContext_AgentState_langChainMessages(ctx, field)
 	case "pendingToolCalls":
 		return ec.fieldContext_AgentState_pendingToolCalls(ctx, field)
 	case "changeCursor":
@@ -3297,6 +3449,52 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_AgentState_langChainMessages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "format",
+		func(ctx context.Context, v any) (MessageFormat, error) {
+			return ec.unmarshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["format"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_AgentState_messages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3348,6 +3546,20 @@ func (ec *executionContext) field_AgentState_messages_args(ctx context.Context, 
 		return nil, err
 	}
 	args["wholeToolCalls"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_addLangChainMessages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (AddLangChainMessagesInput, error) {
+			return ec.unmarshalNAddLangChainMessagesInput2agentstateᚋgraphᚐAddLangChainMessagesInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -3861,6 +4073,93 @@ func (ec *executionContext) field___Type_inputFields_args(ctx context.Context, r
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _AddLangChainMessagesPayload_messages(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_messages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Messages, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚕᚖagentstateᚋstoreᚐMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_messages(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddLangChainMessagesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Message(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddLangChainMessagesPayload_agentState(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddLangChainMessagesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddLangChainMessagesPayload_duplicates(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_duplicates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duplicates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_duplicates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddLangChainMessagesPayload", field, false, false, "Int")
+}
+
 func (ec *executionContext) _AddMessagePayload_message(ctx context.Context, field graphql.CollectedField, obj *AddMessagePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4293,6 +4592,50 @@ func (ec *executionContext) fieldContext_AgentState_messages(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_AgentState_messages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AgentState_langChainMessages(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AgentState_langChainMessages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.AgentState().LangChainMessages(ctx, obj, fc.Args["format"].(MessageFormat), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AgentState_langChainMessages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AgentState",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type JSON does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_AgentState_langChainMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6496,6 +6839,50 @@ func (ec *executionContext) fieldContext_Mutation_addMessages(ctx context.Contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_addMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_addLangChainMessages(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addLangChainMessages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddLangChainMessages(ctx, fc.Args["input"].(AddLangChainMessagesInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *AddLangChainMessagesPayload) graphql.Marshaler {
+			return ec.marshalNAddLangChainMessagesPayload2ᚖagentstateᚋgraphᚐAddLangChainMessagesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addLangChainMessages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AddLangChainMessagesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addLangChainMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9693,6 +10080,83 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAddLangChainMessagesInput(ctx context.Context, obj any) (AddLangChainMessagesInput, error) {
+	var it AddLangChainMessagesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["createIfMissing"]; !present {
+		asMap["createIfMissing"] = false
+	}
+	if _, present := asMap["reducer"]; !present {
+		asMap["reducer"] = "APPEND"
+	}
+
+	fieldsInOrder := [...]string{"threadId", "messages", "createIfMissing", "expectedVersion", "reducer"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "messages":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messages"))
+			data, err := ec.unmarshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Messages = data
+		case "createIfMissing":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createIfMissing"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateIfMissing = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		case "reducer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reducer"))
+			data, err := ec.unmarshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reducer = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddLangChainMessagesInput unmarshals raw into the AddLangChainMessagesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddLangChainMessagesInput(ctx context.Context, raw any) (AddLangChainMessagesInput, error) {
+	var out AddLangChainMessagesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddLangChainMessagesInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAddMessageInput(ctx context.Context, obj any) (AddMessageInput, error) {
 	var it AddMessageInput
 	if obj == nil {
@@ -11109,6 +11573,49 @@ func UnmarshalUsageInput(ctx context.Context, raw any) (UsageInput, error) {
 
 // region    **************************** object.gotpl ****************************
 
+var addLangChainMessagesPayloadImplementors = []string{"AddLangChainMessagesPayload"}
+
+func (ec *executionContext) _AddLangChainMessagesPayload(ctx context.Context, sel ast.SelectionSet, obj *AddLangChainMessagesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addLangChainMessagesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddLangChainMessagesPayload")
+		case "messages":
+			out.Values[i] = ec._AddLangChainMessagesPayload_messages(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agentState":
+			out.Values[i] = ec._AddLangChainMessagesPayload_agentState(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "duplicates":
+			out.Values[i] = ec._AddLangChainMessagesPayload_duplicates(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var addMessagePayloadImplementors = []string{"AddMessagePayload"}
 
 func (ec *executionContext) _AddMessagePayload(ctx context.Context, sel ast.SelectionSet, obj *AddMessagePayload) graphql.Marshaler {
@@ -11307,6 +11814,12 @@ func (ec *executionContext) _AgentState(ctx context.Context, sel ast.SelectionSe
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._AgentState_messages(ctx, field, obj)
+				})
+		case "langChainMessages":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AgentState_langChainMessages(ctx, field, obj)
 				})
 		case "pendingToolCalls":
 			out.Values[i] = ec._AgentState_pendingToolCalls(ctx, field, obj)
@@ -12214,6 +12727,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "addMessages":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_addMessages(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addLangChainMessages":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addLangChainMessages(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -13413,6 +13933,19 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAddLangChainMessagesInput2agentstateᚋgraphᚐAddLangChainMessagesInput(ctx context.Context, v any) (AddLangChainMessagesInput, error) {
+	res, err := ec.unmarshalInputAddLangChainMessagesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddLangChainMessagesPayload2ᚖagentstateᚋgraphᚐAddLangChainMessagesPayload(ctx context.Context, sel ast.SelectionSet, v *AddLangChainMessagesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddLangChainMessagesPayload!")
+		return graphql.Null
+	}
+	return ec._AddLangChainMessagesPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNAddMessageInput2agentstateᚋgraphᚐAddMessageInput(ctx context.Context, v any) (AddMessageInput, error) {
 	res, err := ec.unmarshalInputAddMessageInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13757,6 +14290,35 @@ func (ec *executionContext) marshalNJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) unmarshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx context.Context, v any) ([]json.RawMessage, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]json.RawMessage, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNJSON2encodingᚋjsonᚐRawMessage(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []json.RawMessage) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNMessage2ᚕᚖagentstateᚋstoreᚐMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Message) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -13835,6 +14397,16 @@ func (ec *executionContext) marshalNMessageEdge2ᚖagentstateᚋgraphᚐMessageE
 	return ec._MessageEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx context.Context, v any) (MessageFormat, error) {
+	var res MessageFormat
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx context.Context, sel ast.SelectionSet, v MessageFormat) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNMessageInput2ᚕᚖagentstateᚋgraphᚐMessageInputᚄ(ctx context.Context, v any) ([]*MessageInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -13852,6 +14424,16 @@ func (ec *executionContext) unmarshalNMessageInput2ᚕᚖagentstateᚋgraphᚐMe
 func (ec *executionContext) unmarshalNMessageInput2ᚖagentstateᚋgraphᚐMessageInput(ctx context.Context, v any) (*MessageInput, error) {
 	res, err := ec.unmarshalInputMessageInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx context.Context, v any) (MessageReducer, error) {
+	var res MessageReducer
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx context.Context, sel ast.SelectionSet, v MessageReducer) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNMessageToolCall2agentstateᚋstoreᚐMessageToolCall(ctx context.Context, sel ast.SelectionSet, v store.MessageToolCall) graphql.Marshaler {

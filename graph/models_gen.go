@@ -14,6 +14,30 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+// Messages of LangChain or OpenAI to add, and where.
+type AddLangChainMessagesInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The messages in their order, 1 to 500, each at most 256 KiB.
+	Messages []json.RawMessage `json:"messages"`
+	// Create the thread, with the defaults of `createAgentState`, if there is none of that id; NOT_FOUND otherwise.
+	CreateIfMissing bool `json:"createIfMissing"`
+	// Add the messages only if this is the thread's `version`; CONFLICT otherwise. 0 stands for a thread that does not exist yet. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// How they are put together with the messages that are there.
+	Reducer MessageReducer `json:"reducer"`
+}
+
+// The added messages.
+type AddLangChainMessagesPayload struct {
+	// The messages as they are stored, in the order in which they were given, without those of the type `remove`.
+	Messages []*store.Message `json:"messages"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+	// How many of the messages the thread had already.
+	Duplicates int `json:"duplicates"`
+}
+
 // A message to add, and where.
 type AddMessageInput struct {
 	// The id of the thread.
@@ -650,6 +674,134 @@ func (e *MessageChangeKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e MessageChangeKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A form of messages of LangChain or OpenAI.
+type MessageFormat string
+
+const (
+	// `{"type", "data"}` as Python's `message_to_dict` writes it and `messages_from_dict` reads it: `data` repeats the type, and has null for what is
+	// not set.
+	MessageFormatPython MessageFormat = "PYTHON"
+	// `{"type", "data"}` as JavaScript's `toDict` writes it and `mapStoredMessagesToChatMessages` reads it: `data` has only what was set. What
+	// came as a constructor (`{"lc": 1, "type": "constructor", "id", "kwargs"}`) has its `kwargs` as `data`.
+	MessageFormatJavascript MessageFormat = "JAVASCRIPT"
+	// The type beside the other fields, as `convert_to_messages` and `coerceMessageLikeToMessage` read it: `{"type": "human", "content": "…"}`; what came with a `role`
+	// has that.
+	MessageFormatFlat MessageFormat = "FLAT"
+	// A message of OpenAI's chat completions: `{"role", "content", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}`. It has no
+	// place for the ids of messages, which are left out.
+	MessageFormatOpenai MessageFormat = "OPENAI"
+)
+
+var AllMessageFormat = []MessageFormat{
+	MessageFormatPython,
+	MessageFormatJavascript,
+	MessageFormatFlat,
+	MessageFormatOpenai,
+}
+
+func (e MessageFormat) IsValid() bool {
+	switch e {
+	case MessageFormatPython, MessageFormatJavascript, MessageFormatFlat, MessageFormatOpenai:
+		return true
+	}
+	return false
+}
+
+func (e MessageFormat) String() string {
+	return string(e)
+}
+
+func (e *MessageFormat) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageFormat(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageFormat", str)
+	}
+	return nil
+}
+
+func (e MessageFormat) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageFormat) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageFormat) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How added messages are put together with those that are there.
+type MessageReducer string
+
+const (
+	// Behind the others. An id that is there with the same content is a duplicate; with other content it is ALREADY_EXISTS.
+	MessageReducerAppend MessageReducer = "APPEND"
+	// As LangGraph's `add_messages` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
+	// and one of the type `remove` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
+	// `__remove_all__`.
+	MessageReducerAddMessages MessageReducer = "ADD_MESSAGES"
+)
+
+var AllMessageReducer = []MessageReducer{
+	MessageReducerAppend,
+	MessageReducerAddMessages,
+}
+
+func (e MessageReducer) IsValid() bool {
+	switch e {
+	case MessageReducerAppend, MessageReducerAddMessages:
+		return true
+	}
+	return false
+}
+
+func (e MessageReducer) String() string {
+	return string(e)
+}
+
+func (e *MessageReducer) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageReducer(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageReducer", str)
+	}
+	return nil
+}
+
+func (e MessageReducer) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageReducer) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageReducer) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

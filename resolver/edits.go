@@ -10,6 +10,7 @@ import (
 
 	"agentstate/graph"
 	"agentstate/internal/feed"
+	"agentstate/internal/langchain"
 	"agentstate/store"
 )
 
@@ -113,6 +114,7 @@ func (r *Resolver) messageChange(in graph.UpdateMessageInput) (func(*store.Messa
 		return nil, badInput("input.content", "Give input.content a string or a list of content blocks, or leave it out")
 	}
 	change := func(m *store.Message) error {
+		before := *m
 		if withContent {
 			m.Content = content
 		}
@@ -126,6 +128,9 @@ func (r *Resolver) messageChange(in graph.UpdateMessageInput) (func(*store.Messa
 		}
 		if calls, ok := in.ToolCalls.ValueOK(); ok {
 			m.ToolCalls = callsOf(calls)
+		}
+		if err := langchain.Changed(&before, m); err != nil {
+			return err
 		}
 		return r.checkMessage("input", m)
 	}

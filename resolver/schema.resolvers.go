@@ -9,6 +9,7 @@ import (
 	"agentstate/graph"
 	"agentstate/store"
 	"context"
+	"encoding/json"
 )
 
 func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) (*graph.MessageConnection, error) {
@@ -17,6 +18,14 @@ func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState
 		return nil, err
 	}
 	return r.messagesOf(ctx, obj, key)
+}
+
+func (r *agentStateResolver) LangChainMessages(ctx context.Context, obj *store.AgentState, format graph.MessageFormat, first *int, after *string, last *int, before *string) ([]json.RawMessage, error) {
+	key, err := messagesKey(false, first, after, last, before, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return r.langChainMessages(ctx, obj, format, key)
 }
 
 func (r *agentStateConnectionResolver) TotalCount(ctx context.Context, obj *graph.AgentStateConnection) (int, error) {
@@ -47,6 +56,10 @@ func (r *mutationResolver) AddMessage(ctx context.Context, input graph.AddMessag
 
 func (r *mutationResolver) AddMessages(ctx context.Context, input graph.AddMessagesInput) (*graph.AddMessagesPayload, error) {
 	return r.addMessages(ctx, input)
+}
+
+func (r *mutationResolver) AddLangChainMessages(ctx context.Context, input graph.AddLangChainMessagesInput) (*graph.AddLangChainMessagesPayload, error) {
+	return r.addLangChainMessages(ctx, input)
 }
 
 func (r *mutationResolver) UpdateMessage(ctx context.Context, input graph.UpdateMessageInput) (*graph.UpdateMessagePayload, error) {
