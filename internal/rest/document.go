@@ -42,7 +42,7 @@ func (c *call) put() error {
 	if err != nil {
 		return err
 	}
-	d.keepTimes(s, c.Now().UTC().Truncate(time.Microsecond))
+	d.keep(s, c.Now().UTC().Truncate(time.Microsecond))
 	if err := c.Store.CheckUpdate(d.update); err != nil {
 		return err
 	}
@@ -258,9 +258,9 @@ func (c *call) id(loc []any, raw json.RawMessage) string {
 	return id
 }
 
-// keepTimes gives plans and runs of tools the times at which they were made, which the document does not have: those of the thread's
-// with the same ids, and to new ones now.
-func (d *document) keepTimes(s *store.AgentState, now time.Time) {
+// keep gives plans and runs of tools what the thread knows better of those with the same ids: the times at which they were made, which
+// the document does not have (for new ones it is now), and the digits of numbers, some of which get lost in clients.
+func (d *document) keep(s *store.AgentState, now time.Time) {
 	if d.update.Plan != nil {
 		made := make(map[string]time.Time, len(s.Plan))
 		for _, p := range s.Plan {
@@ -272,13 +272,15 @@ func (d *document) keepTimes(s *store.AgentState, now time.Time) {
 		}
 	}
 	if d.update.ToolCalls != nil {
-		made := make(map[string]time.Time, len(s.ToolCalls))
+		made := make(map[string]store.ToolExecution, len(s.ToolCalls))
 		for _, t := range s.ToolCalls {
-			made[t.ToolID] = t.CreatedAt
+			made[t.ToolID] = t
 		}
 		for i := range *d.update.ToolCalls {
 			t := &(*d.update.ToolCalls)[i]
-			t.CreatedAt = orTime(made[t.ToolID], now)
+			known := made[t.ToolID]
+			t.CreatedAt = orTime(known.CreatedAt, now)
+			t.Parameters, t.ToolResponse = orStored(known.Parameters, t.Parameters), orStored(known.ToolResponse, t.ToolResponse)
 		}
 	}
 }
@@ -288,4 +290,12 @@ func orTime(t, fallback time.Time) time.Time {
 		return fallback
 	}
 	return t
+}
+
+// orStored gives a stored value where it says the same as the given one.
+func orStored(stored, given json.RawMessage) json.RawMessage {
+	if stored != nil && given != nil && sameJSON(stored, given) {
+		return stored
+	}
+	return given
 }
