@@ -87,7 +87,7 @@ func New(cfg Config) http.Handler {
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Group(func(r chi.Router) {
-		r.Use(pages.share(), compressed)
+		r.Use(pages.share(shared{}), compressed)
 		r.With(pages.guard).Method(http.MethodPost, "/graphql", api)
 		r.With(pages.guard).Method(http.MethodGet, "/graphql", api)
 		getAndHead(r, "/health", identified(cfg.Auth, doors, http.HandlerFunc(health.report)))
@@ -99,7 +99,7 @@ func New(cfg Config) http.Handler {
 	})
 	if cfg.REST != nil { // it compresses by itself
 		r.Group(func(r chi.Router) {
-			r.Use(pages.share(http.MethodPut, http.MethodDelete))
+			r.Use(pages.share(restShared))
 			r.Handle(restPath+"*", restAPI(cfg, doors, pages))
 			r.Method(http.MethodOptions, restPath+"*", cfg.REST) // what share leaves of them
 		})

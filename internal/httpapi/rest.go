@@ -18,6 +18,15 @@ import (
 // restPath is below which the REST endpoints are.
 const restPath = "/redis/"
 
+// shared is what pages of allowed origins may use beside what GraphQL has: methods, and headers of requests and of answers.
+type shared struct{ methods, sent, answered []string }
+
+var restShared = shared{
+	methods:  []string{http.MethodPut, http.MethodDelete},
+	sent:     []string{"Idempotency-Key", "Prefer"},
+	answered: []string{"Message-Id", "Idempotent-Replayed", "Preference-Applied"},
+}
+
 // restAPI puts ahead of the REST endpoints what is ahead of GraphQL: origins, who calls, how often, and how large a body may be.
 func restAPI(cfg Config, doors doors, pages origins) http.Handler {
 	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
