@@ -72,7 +72,7 @@ func (c oldClient) call(method, path string, body, into any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		var e struct{ Detail any }
 		if err := json.NewDecoder(response.Body).Decode(&e); err != nil {

@@ -92,7 +92,7 @@ func TestRestClientThatTakesNothing(t *testing.T) {
 	for range 4 {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.addr)
 		require.NoError(t, err)
-		defer conn.Close() //nolint:errcheck // it was broken off
+		defer conn.Close()
 		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", of("a"))
 		require.NoError(t, err)
 		line, err := bufio.NewReaderSize(conn, 16).ReadString('\n')

@@ -133,11 +133,11 @@ func wholeNumber(text string) (n int, ok bool) {
 	if err == nil {
 		return n, true
 	}
-	real, err := strconv.ParseFloat(text, 64) // 3.6e3
-	if err != nil || real != math.Trunc(real) || math.Abs(real) > 1<<53 || !strings.ContainsAny(text, "eE") || strings.ContainsAny(text, "xX_") {
+	scientific, err := strconv.ParseFloat(text, 64) // 3.6e3
+	if err != nil || scientific != math.Trunc(scientific) || math.Abs(scientific) > 1<<53 || !strings.ContainsAny(text, "eE") || strings.ContainsAny(text, "xX_") {
 		return 0, false
 	}
-	return int(real), true
+	return int(scientific), true
 }
 
 // asList reads an array.

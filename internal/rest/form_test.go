@@ -17,13 +17,16 @@ import (
 
 func TestWholeNumber(t *testing.T) {
 	for text, want := range map[string]int{
-		"0": 0, "-5": -5, " 3600 ": 3600, "3600.0": 3600, "3600.000": 3600, "3.6e3": 3600, "1E2": 100, "+7": 7,
+		"0": 0, "-5": -5, "3600.0": 3600, "3600.000": 3600, "3.6e3": 3600, "1E2": 100, "+7": 7,
 		"99999999999999999999": math.MaxInt,
 	} {
 		n, ok := wholeNumber(text)
 		assert.True(t, ok, text)
 		assert.Equal(t, want, n, text)
 	}
+	padded, ok := wholeNumber(" 3600 ")
+	assert.True(t, ok)
+	assert.Equal(t, 3600, padded)
 	for _, text := range []string{"", " ", "x", "1.5", "1.", ".0", "0x10", "1_000", "NaN", "inf", "1e999", "1.5e0", "1e-1", "--1"} {
 		_, ok := wholeNumber(text)
 		assert.False(t, ok, text)

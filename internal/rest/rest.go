@@ -137,7 +137,7 @@ func (h handler) notFound(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery != "" {
 			target += "?" + r.URL.RawQuery
 		}
-		http.Redirect(w, r, target, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, target, http.StatusTemporaryRedirect) //nolint:gosec // it begins with the path of an endpoint here
 		return
 	}
 	(&refused{status: http.StatusNotFound, detail: "Not Found"}).write(w)

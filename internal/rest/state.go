@@ -43,7 +43,7 @@ func (c *call) state(s *store.AgentState) error {
 
 // eachMessage visits the messages that a thread had when it was read by wholeThread, in their order, until visit gives an error.
 func (c *call) eachMessage(s *store.AgentState, visit func(*store.Message) error) error {
-	page, key := s.Pages[firstPage], firstPage
+	page := s.Pages[firstPage]
 	for step := firstMessages; ; {
 		if page.Err != nil {
 			return page.Err
@@ -63,9 +63,8 @@ func (c *call) eachMessage(s *store.AgentState, visit func(*store.Message) error
 			return nil
 		}
 		step = max(min(pageBytes*n/max(size, 1), 2*step, mostMessages), 1)
-		key = store.MessagesOf(store.Range{First: step, After: page.Messages[n-1].Cursor()}, nil)
 		var err error
-		if page, err = c.page(s.ThreadID, key); err != nil {
+		if page, err = c.page(s.ThreadID, store.MessagesOf(store.Range{First: step, After: page.Messages[n-1].Cursor()}, nil)); err != nil {
 			return err
 		}
 	}
