@@ -20,6 +20,8 @@ type Config struct {
 	Documents Documents
 	Auth      Auth
 	Browsers  Browsers
+	// REST says whether the endpoints of the service that this one replaces are served.
+	REST REST
 	// Edge bounds what one caller may ask for.
 	Edge Edge
 	// Warnings are for the log: variables that look mistyped, those that have no effect, and what is less safe than it looks.
