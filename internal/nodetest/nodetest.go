@@ -38,7 +38,7 @@ func Run(t *testing.T, folder string, environ ...string) {
 	require.NoError(t, os.WriteFile(report, reporter, 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	run := exec.CommandContext(ctx, "node", append([]string{"--test", "--test-reporter=" + report}, files...)...)
+	run := exec.CommandContext(ctx, "node", append([]string{"--test", "--test-reporter=" + report}, files...)...) //nolint:gosec // the files are those of the folder
 	run.Dir, run.Env, run.Stderr = folder, append(os.Environ(), environ...), t.Output()
 	out, err := run.Output()
 	passed := subtests(t, out)
