@@ -31,7 +31,7 @@ func TestACLRule(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := server.Client()
-	attempt := func(user string, rule []string, do func(*Store, *redis.Client) error) error {
+	attempt := func(user string, rule []string, do func(*Store, redis.Cmdable) error) error {
 		args := []any{"acl", "setuser", user}
 		for _, word := range rule {
 			args = append(args, word)
@@ -64,7 +64,7 @@ func TestACLRule(t *testing.T) {
 }
 
 // everyOperation does what a server does, and gives what is refused.
-func everyOperation(s *Store, admin *redis.Client) error {
+func everyOperation(s *Store, admin redis.Cmdable) error {
 	ctx, cancel := context.WithTimeout(context.Background(), eventPatience)
 	defer cancel()
 	th := s.For("ann")
@@ -150,7 +150,7 @@ func everyOperation(s *Store, admin *redis.Client) error {
 }
 
 // everyOperationAndTheDoctor also lets the doctor look, and repair.
-func everyOperationAndTheDoctor(s *Store, admin *redis.Client) error {
+func everyOperationAndTheDoctor(s *Store, admin redis.Cmdable) error {
 	ctx := context.Background()
 	if err := everyOperation(s, admin); err != nil {
 		return err

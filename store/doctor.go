@@ -135,11 +135,11 @@ func (d *doctor) examineLayout(ctx context.Context) error {
 		return err
 	}
 	d.report.Layout = &have
-	if have != d.s.layout() {
+	if want := d.s.layout(); have.Buckets != want.Buckets || !have.becomes(want.Version) {
 		wrong := &LayoutError{Prefix: d.s.opts.Prefix, Want: d.s.layout(), Have: have}
 		d.add("layout", Problem, wrong.Error(), "")
 	}
-	if have.Version == layoutVersion && ValidBuckets(have.Buckets) {
+	if (have.Version == layoutClassic || have.Version == layoutSharded) && ValidBuckets(have.Buckets) {
 		d.s.opts.Buckets = have.Buckets
 		d.s.keys = newKeyspace(d.s.opts.Prefix, have.Buckets)
 	}

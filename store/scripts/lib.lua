@@ -1,4 +1,4 @@
--- What the scripts share. Go puts this file ahead of each of them.
+-- What the scripts share. Go puts this file ahead of each of them, and ahead of it PUBLISH, the command that announces (store/sharded.go).
 --
 -- KEYS of every script about a thread: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
 -- 8 channel, 9 edits (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
@@ -130,7 +130,7 @@ end
 -- Tells the listeners. kind: c created, u updated, d deleted, x expired. element: the message that was added, where it is
 -- one and small. The form is read by store/event.go.
 local function announce(kind, thread, element)
-  redis.call('PUBLISH', CHANNEL,
+  redis.call(PUBLISH, CHANNEL,
     kind .. ':' .. thread.epoch .. ':' .. int(thread.version) .. ':' .. int(thread.seq) .. ':' .. int(thread.edits) .. ':' ..
     (element or ''))
 end
