@@ -109,6 +109,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	if err := d.examineLayout(ctx); err != nil {
 		return err
 	}
+	d.examineSharded(ctx)
 	nodes, err := d.s.checkNodes(ctx, &d.findings)
 	if err != nil {
 		return translate(err)

@@ -76,3 +76,15 @@ func (s *Store) tryPublish(ctx context.Context) (sure bool, err error) {
 func (s *Store) noSharded(why string) *LayoutError {
 	return &LayoutError{Prefix: s.opts.Prefix, Want: s.layout(), Refused: fmt.Sprintf("Listeners on a cluster hear by sharded pub/sub, and %s.", why)}
 }
+
+// examineSharded looks whether Redis takes announcements. Where it does not, nothing is repaired: that is announced too, and a script
+// which is refused has done half of it.
+func (d *doctor) examineSharded(ctx context.Context) {
+	if !d.s.sharded {
+		return
+	}
+	if _, err := d.s.tryPublish(ctx); err != nil {
+		d.Fix = false
+		d.add("pubsub", Problem, err.Error()+" Nothing is repaired before that.", "")
+	}
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,9 +100,10 @@ func TestReceiveAheadOfSubscribe(t *testing.T) {
 // A cluster that older programs have used is taken over, and they stop at their next look.
 func TestAClusterOfOlderPrograms(t *testing.T) {
 	t.Parallel()
-	const cluster = 2
-	require.Equal(t, Cluster, engines[cluster].mode)
-	older := engines[cluster].open(t)
+	nodes, err := redistest.LaunchCluster(1)
+	redistest.Require(t, err)
+	t.Cleanup(nodes.Close)
+	older := engines[1].open(t, func(o *Options) { o.Connection.Addrs, o.Connection.Cluster = nodes.Addrs(), true })
 	older.sharded = false // as they were; it has asked nothing yet
 	mustCreate(t, older.For("ann"), "one")
 	layout := func() string { return older.rdb.Get(t.Context(), older.keys.layout()).Val() }
@@ -112,8 +114,9 @@ func TestAClusterOfOlderPrograms(t *testing.T) {
 	assert.NotContains(t, told(examine(t, twin(t, older), Examination{})), "layout 1/0", "whoever starts next takes it over")
 	assert.Equal(t, "layout=1 buckets=16", layout(), "the doctor looks")
 
+	require.NoError(t, nodes[0].Client().ConfigSet(t.Context(), "maxmemory", "1").Err())
 	newer := twin(t, older)
-	require.NoError(t, newer.CheckLayout(t.Context()))
+	require.NoError(t, newer.CheckLayout(t.Context()), "a Redis that is full is read, as before")
 	assert.Equal(t, "layout=2 buckets=16", layout())
 	assert.Equal(t, 1, mustGet(t, newer.For("ann"), "one").Version)
 	var wrong *LayoutError
@@ -166,6 +169,11 @@ func TestAClusterWithoutShardedPubSub(t *testing.T) {
 		assert.Contains(t, publicReason(err), c.want, name)
 		_, err = s.For("ann").Create(t.Context(), "one", Create{}, Read{})
 		require.ErrorAs(t, err, &wrong, name)
+		report, err := Examine(t.Context(), s.opts, Examination{Fix: true})
+		require.NoError(t, err, name)
+		i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "pubsub" })
+		require.GreaterOrEqual(t, i, 0, "%s: %v", name, report.Findings)
+		assert.Contains(t, report.Findings[i].Text, c.want, name)
 		s.gate.open.Store(true)
 		keys, err := s.rdb.Exists(t.Context(), s.keys.layout()).Result()
 		require.NoError(t, err)
