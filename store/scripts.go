@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -41,7 +42,7 @@ type script struct {
 
 func newScript(source string, writes bool) script {
 	source = luaLib + "\n" + source
-	sc := script{source: classicPrelude + source, shardedSource: shardedPrelude + source, writes: writes}
+	sc := script{source: source, shardedSource: strings.Replace(source, classicLine, shardedLine, 1), writes: writes}
 	sc.sha, sc.shardedSHA = shaOf(sc.source), shaOf(sc.shardedSource)
 	return sc
 }

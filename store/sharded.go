@@ -31,10 +31,10 @@ func (t *Threads) Shard(threadID string) Shard {
 	return Shard(t.store.keys.bucketOf(t.owner, threadID))
 }
 
-// preludes are ahead of all scripts: scripts/lib.lua announces by the command that they name.
+// The line of scripts/lib.lua by which all scripts announce, as it is there, and as it is where that is sharded.
 const (
-	classicPrelude = "local PUBLISH = 'PUBLISH'\n"
-	shardedPrelude = "local PUBLISH = 'SPUBLISH'\n"
+	classicLine = "local PUBLISH = 'PUBLISH'\n"
+	shardedLine = "local PUBLISH = 'SPUBLISH'\n"
 )
 
 // suited gives the form of a script that announces as this store does.

@@ -98,7 +98,7 @@ func TestALineThatEndsIsOneOfMany(t *testing.T) {
 			synctest.Wait()
 		}
 		a.do(func() { a.wires[0].end = errWire })
-		time.Sleep(minBackoff)
+		time.Sleep(2 * minBackoff) // it is jittered by half
 		synctest.Wait()
 		assert.Equal(t, 3, a.opened())
 		for i, doubts := range []int{2, 2, 1} {

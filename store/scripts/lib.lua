@@ -1,8 +1,11 @@
--- What the scripts share. Go puts this file ahead of each of them, and ahead of it PUBLISH, the command that announces (store/sharded.go).
+-- What the scripts share. Go puts this file ahead of each of them.
 --
 -- KEYS of every script about a thread: 1 record, 2 messages, 3 ids, 4 index by update, 5 index by expiry, 6 index by id, 7 owners,
 -- 8 channel, 9 edits (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
 -- texts. A script checks everything before it writes anything: Redis does not roll back.
+
+-- The command that announces; on a cluster Go puts SPUBLISH in its place (store/sharded.go).
+local PUBLISH = 'PUBLISH'
 
 local RECORD, MESSAGES, IDS, UPDATED, EXPIRES, BYID, OWNERS, CHANNEL, EDITS =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
