@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestACLRule(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := server.Client()
-	attempt := func(user string, rule []string, do func(*Store, *redis.Client) error) error {
+	attempt := func(user string, rule []string, do func(*Store, redis.Cmdable) error) error {
 		args := []any{"acl", "setuser", user}
 		for _, word := range rule {
 			args = append(args, word)
@@ -63,8 +64,41 @@ func TestACLRule(t *testing.T) {
 	require.Error(t, attempt("nodoctor", rule, everyOperationAndTheDoctor))
 }
 
+// TestACLRuleOfACluster is TestACLRule for what a cluster takes more, and less: there nothing is announced by classic pub/sub.
+func TestACLRuleOfACluster(t *testing.T) {
+	t.Parallel()
+	nodes := sharedCluster(t)
+	admin := redis.NewClusterClient(&redis.ClusterOptions{Addrs: nodes.Addrs()})
+	t.Cleanup(func() { _ = admin.Close() })
+	attempt := func(user string, rule []string) error {
+		args := []any{"acl", "setuser", user}
+		for _, word := range rule {
+			args = append(args, word)
+		}
+		for _, node := range nodes {
+			require.NoError(t, node.Client().Do(t.Context(), args...).Err())
+		}
+		s := openWith(t, func() Options {
+			o := DefaultOptions()
+			o.Prefix, o.SweepInterval, o.LayoutInterval = "thread:"+user, 0, 0
+			o.Buckets = 1 // one connection hears no more
+			o.Connection.Addrs, o.Connection.Username, o.Connection.Password = nodes.Addrs(), user, "password"
+			o.MaxThreadMessages, o.Trim = 4, true
+			return o
+		}())
+		return everyOperation(s, admin)
+	}
+	classic := []string{"+publish", "+subscribe", "+unsubscribe"}
+	rule := slices.DeleteFunc(ruleOf(t, "agentstate"), func(word string) bool { return slices.Contains(classic, word) })
+	of := ruleOf(t, "cluster")
+	require.NoError(t, attempt("cluster", slices.Concat(rule, of)))
+	for i, word := range of {
+		require.Error(t, attempt(fmt.Sprintf("cluster%d", i), slices.Concat(rule, of[:i], of[i+1:])), "%s is not needed", word)
+	}
+}
+
 // everyOperation does what a server does, and gives what is refused.
-func everyOperation(s *Store, admin *redis.Client) error {
+func everyOperation(s *Store, admin redis.Cmdable) error {
 	ctx, cancel := context.WithTimeout(context.Background(), eventPatience)
 	defer cancel()
 	th := s.For("ann")
@@ -154,7 +188,7 @@ func everyOperation(s *Store, admin *redis.Client) error {
 }
 
 // everyOperationAndTheDoctor also lets the doctor look, and repair.
-func everyOperationAndTheDoctor(s *Store, admin *redis.Client) error {
+func everyOperationAndTheDoctor(s *Store, admin redis.Cmdable) error {
 	ctx := context.Background()
 	if err := everyOperation(s, admin); err != nil {
 		return err

@@ -109,6 +109,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	if err := d.examineLayout(ctx); err != nil {
 		return err
 	}
+	d.examineSharded(ctx)
 	nodes, err := d.s.checkNodes(ctx, &d.findings)
 	if err != nil {
 		return translate(err)
@@ -135,11 +136,11 @@ func (d *doctor) examineLayout(ctx context.Context) error {
 		return err
 	}
 	d.report.Layout = &have
-	if have != d.s.layout() {
+	if want := d.s.layout(); have.Buckets != want.Buckets || !have.becomes(want.Version) {
 		wrong := &LayoutError{Prefix: d.s.opts.Prefix, Want: d.s.layout(), Have: have}
 		d.add("layout", Problem, wrong.Error(), "")
 	}
-	if have.Version == layoutVersion && ValidBuckets(have.Buckets) {
+	if (have.Version == layoutClassic || have.Version == layoutSharded) && ValidBuckets(have.Buckets) {
 		d.s.opts.Buckets = have.Buckets
 		d.s.keys = newKeyspace(d.s.opts.Prefix, have.Buckets)
 	}

@@ -82,6 +82,7 @@ func (e *CursorExpiredError) Error() string { return "the cursor has expired" }
 var unavailablePrefixes = []string{
 	"LOADING", "BUSY", "MASTERDOWN", "READONLY", "NOREPLICAS", "MISCONF", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
 	"NOAUTH", "WRONGPASS", "Protocol error: unauthenticated", "EXECABORT", "max number of clients reached",
+	"UNBLOCKED", // a WAIT on a master that hands over to a replica
 }
 
 // translate turns an error of go-redis into one of this package. The caller's own cancellation stays what it is.

@@ -1,14 +1,11 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Channel is where the events of one thread are announced.
@@ -75,65 +72,4 @@ func parseEvent(channel, payload string) (Event, error) {
 		Channel: Channel(channel), Kind: EventKind(parts[0][0]), Epoch: Epoch(parts[1]),
 		Version: version, Seq: seq, Edits: edits, element: parts[5],
 	}, nil
-}
-
-// Events is one pub/sub connection to Redis, for any number of channels. One goroutine may call Receive while others call
-// the other methods.
-type Events struct {
-	pubsub *redis.PubSub
-}
-
-// Events opens a pub/sub connection. It dials nothing yet. Whoever opens it closes it; after an error of Receive it is of no more use.
-func (s *Store) Events(ctx context.Context) *Events {
-	return &Events{pubsub: s.rdb.Subscribe(ctx)}
-}
-
-// Subscribe asks for the events of channels. That it has happened, Receive tells by a Joined event for each.
-func (e *Events) Subscribe(ctx context.Context, channels ...Channel) error {
-	return translate(e.pubsub.Subscribe(ctx, names(channels)...))
-}
-
-// Unsubscribe asks for no more events of channels; some may still come.
-func (e *Events) Unsubscribe(ctx context.Context, channels ...Channel) error {
-	return translate(e.pubsub.Unsubscribe(ctx, names(channels)...))
-}
-
-// Ping makes Redis send something, so that a silent connection can be told from a dead one. Receive swallows the answer, and
-// calls its alive function.
-func (e *Events) Ping(ctx context.Context) error { return translate(e.pubsub.Ping(ctx)) }
-
-// Receive waits for the next event; it ends with an error when the connection does, or with Close. alive is called for
-// everything that comes.
-func (e *Events) Receive(ctx context.Context, alive func()) (Event, error) {
-	for {
-		got, err := e.pubsub.Receive(ctx)
-		if err != nil {
-			return Event{}, translate(err)
-		}
-		alive()
-		switch got := got.(type) {
-		case *redis.Message:
-			event, err := parseEvent(got.Channel, got.Payload)
-			if err != nil {
-				// Somebody else writes to our channel. What it says is unknown, so the thread must be looked at.
-				return Event{Channel: Channel(got.Channel), Joined: true}, nil //nolint:nilerr // that is the answer to it
-			}
-			return event, nil
-		case *redis.Subscription:
-			if got.Kind == "subscribe" {
-				return Event{Channel: Channel(got.Channel), Joined: true}, nil
-			}
-		}
-	}
-}
-
-// Close ends the connection, and a Receive that waits.
-func (e *Events) Close() error { return e.pubsub.Close() }
-
-func names(channels []Channel) []string {
-	names := make([]string, len(channels))
-	for i, c := range channels {
-		names[i] = string(c)
-	}
-	return names
 }

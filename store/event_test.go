@@ -116,13 +116,21 @@ func TestWhatOthersPublishMakesAListenerLook(t *testing.T) {
 		s := e.open(t)
 		th := s.For("ann")
 		events := listen(t, th, "one")
+		publish := func(t *testing.T, to Channel, what string) {
+			t.Helper()
+			publish := s.rdb.Publish
+			if e.mode == Cluster {
+				publish = s.rdb.SPublish
+			}
+			require.NoError(t, publish(t.Context(), string(to), what).Err())
+		}
 		for _, garbage := range []string{"", "x", ":::::", "u:e:1:x:0:", "u:e:1:1:x:", "z:e:1:1:0:", "u:e:1:99999999999999999999:0:"} {
-			require.NoError(t, s.rdb.Publish(t.Context(), string(th.Channel("one")), garbage).Err())
+			publish(t, th.Channel("one"), garbage)
 			assert.Equal(t, Event{Channel: th.Channel("one"), Joined: true}, next(t, events), garbage)
 		}
 		// A message that does not belong to the event is not taken for one.
 		for _, odd := range []string{"u:e:1:1:0:garbage", "u:e:1:1:0:2:1:H:1:a{}", "u:e:1:1:0:1:1:Z:1:a{}", "u:e:1:1:0:1:1:H:1:a{"} {
-			require.NoError(t, s.rdb.Publish(t.Context(), string(th.Channel("one")), odd).Err())
+			publish(t, th.Channel("one"), odd)
 			_, ok := th.Announced("one", next(t, events))
 			assert.False(t, ok, odd)
 		}
@@ -131,7 +139,7 @@ func TestWhatOthersPublishMakesAListenerLook(t *testing.T) {
 
 func TestUnsubscribePingClose(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		s := e.open(t)
+		s := e.open(t, withBuckets(1)) // so that one connection hears all on a cluster too
 		th := s.For("ann")
 		events := listen(t, th, "one")
 		subscribe(t, events, th.Channel("two"))

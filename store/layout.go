@@ -8,8 +8,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// layoutVersion is that of the keys and of what is in them (keys.go). A change that older programs would misread raises it.
-const layoutVersion = 1
+// The versions of the layout: of the keys, of what is in them (keys.go), and of how changes are announced. A change that older programs
+// would misread raises it.
+const (
+	layoutClassic = 1
+	// layoutSharded differs in the announcements alone (sharded.go).
+	layoutSharded = 2
+)
 
 // Layout is how threads lie in Redis. It is written there on first use, and whoever comes with another one is refused: under another
 // number of buckets every thread would be looked for elsewhere.
@@ -35,13 +40,20 @@ type LayoutError struct {
 	Want, Have Layout
 	// Unread is the text in Redis where it is none of a layout.
 	Unread string
+	// Refused says what Redis refuses that the layout needs.
+	Refused string
 }
 
 func (e *LayoutError) Error() string {
 	switch {
+	case e.Refused != "":
+		return e.Refused
 	case e.Unread != "":
 		return fmt.Sprintf("The key %s:layout in Redis is not one of agentstate: give this server another REDIS_KEY_PREFIX, or delete that key if only agentstate uses the prefix.", e.Prefix)
-	case e.Have.Version != e.Want.Version:
+	case e.Have.Version == layoutSharded && e.Want.Version == layoutClassic:
+		return fmt.Sprintf("The threads in Redis under the prefix %[1]q are those of a cluster: name its nodes in REDIS_ADDRS; where they were moved from one to this Redis for good, set its key %[1]s:layout to %[2]q.",
+			e.Prefix, Layout{Version: layoutClassic, Buckets: e.Have.Buckets})
+	case e.Have.Version != e.Want.Version && !e.Have.becomes(e.Want.Version):
 		return fmt.Sprintf("The threads in Redis under the prefix %q have layout %d, and this program knows layout %d: run the version of agentstate that wrote them, or give this one another REDIS_KEY_PREFIX.",
 			e.Prefix, e.Have.Version, e.Want.Version)
 	default:
@@ -78,14 +90,25 @@ func (s *Store) readLayout(ctx context.Context) (l Layout, found bool, err error
 	}
 	for _, cmd := range used {
 		if cmd.Val() > 0 {
-			return Layout{Version: 1, Buckets: DefaultBuckets}, true, nil
+			return Layout{Version: layoutClassic, Buckets: DefaultBuckets}, true, nil
 		}
 	}
 	return Layout{}, false, nil
 }
 
 // layout is this store's.
-func (s *Store) layout() Layout { return Layout{Version: layoutVersion, Buckets: s.opts.Buckets} }
+func (s *Store) layout() Layout {
+	l := Layout{Version: layoutClassic, Buckets: s.opts.Buckets}
+	if s.sharded {
+		l.Version = layoutSharded
+	}
+	return l
+}
+
+// becomes tells whether threads with a layout serve as they are under another version of it.
+func (l Layout) becomes(version int) bool {
+	return l.Version == version || l.Version == layoutClassic && version == layoutSharded
+}
 
 // claimLayout writes this store's layout where Redis has none, and compares it with the one that it has; of several that come at once
 // with different ones one wins. claimed tells that this call has written it. Errors: ErrUnavailable, *LayoutError.
@@ -94,9 +117,15 @@ func (s *Store) claimLayout(ctx context.Context) (claimed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	want := s.layout()
+	if s.sharded && !s.publishes && (!found || have.Buckets == want.Buckets) {
+		if s.publishes, err = s.tryPublish(ctx); err != nil {
+			return false, err
+		}
+	}
 	if !found {
 		// Read first: a Redis that is full refuses SET, and has the key.
-		if claimed, err = s.rdb.SetNX(ctx, s.keys.layout(), s.layout().String(), 0).Result(); err != nil {
+		if claimed, err = s.rdb.SetNX(ctx, s.keys.layout(), want.String(), 0).Result(); err != nil {
 			return false, translate(err)
 		}
 		if claimed {
@@ -106,8 +135,29 @@ func (s *Store) claimLayout(ctx context.Context) (claimed bool, err error) {
 			return false, err
 		}
 	}
-	if have != s.layout() {
-		return false, &LayoutError{Prefix: s.opts.Prefix, Want: s.layout(), Have: have}
+	if have != want && have.Buckets == want.Buckets && have.becomes(want.Version) {
+		return false, s.raiseLayout(ctx, have)
+	}
+	if have != want {
+		return false, &LayoutError{Prefix: s.opts.Prefix, Want: want, Have: have}
 	}
 	return false, nil
+}
+
+// raiseScript writes ARGV[2] in the place of ARGV[1], of a Redis that is full too. It is for Redis 7.0 and later, as all clusters are here.
+const raiseScript = `#!lua flags=allow-oom
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
+return redis.call('GET', KEYS[1])`
+
+// raiseLayout writes this store's layout in the place of an older one, whose programs serve no more from when they see it.
+func (s *Store) raiseLayout(ctx context.Context, have Layout) error {
+	text, err := s.rdb.Eval(ctx, raiseScript, []string{s.keys.layout()}, have.String(), s.layout().String()).Text()
+	if err != nil {
+		return translate(err)
+	}
+	if text != s.layout().String() {
+		return fmt.Errorf("%w: the layout has just changed to %q", ErrUnavailable, text)
+	}
+	s.opts.Log.Info("what happens on this cluster is announced by sharded pub/sub from now on: servers of versions that do not know it stop serving", "prefix", s.opts.Prefix)
+	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -14,6 +15,14 @@ import (
 	"agentstate/internal/redistest"
 )
 
+// layout is what is written of so many buckets.
+func (e engine) layout(buckets int) string {
+	if e.mode == Cluster {
+		return fmt.Sprintf("layout=2 buckets=%d", buckets)
+	}
+	return fmt.Sprintf("layout=1 buckets=%d", buckets)
+}
+
 // withBuckets asks for so many buckets.
 func withBuckets(n int) func(*Options) { return func(o *Options) { o.Buckets = n } }
 
@@ -23,7 +32,7 @@ func TestLayoutIsWrittenOnFirstUse(t *testing.T) {
 		mustCreate(t, s.For("ann"), "one", say("m1", "hello"))
 		text, err := s.rdb.Get(t.Context(), s.keys.layout()).Result()
 		require.NoError(t, err)
-		assert.Equal(t, "layout=1 buckets=4", text)
+		assert.Equal(t, e.layout(4), text)
 		assert.Equal(t, "m1", mustGet(t, twin(t, s).For("ann"), "one").Pages[allMessages].Messages[0].MessageID)
 
 		other := twin(t, s, withBuckets(8))
@@ -76,14 +85,15 @@ func TestThreadsWithoutALayout(t *testing.T) {
 		err := twin(t, s, withBuckets(32)).CheckLayout(t.Context())
 		require.ErrorContains(t, err, "set REDIS_BUCKETS=16")
 		require.NoError(t, twin(t, s).CheckLayout(t.Context()))
-		assert.Equal(t, "layout=1 buckets=16", s.rdb.Get(t.Context(), s.keys.layout()).Val())
+		assert.Equal(t, e.layout(16), s.rdb.Get(t.Context(), s.keys.layout()).Val())
 	})
 }
 
 func TestLayoutsThatAreNotOurs(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"layout=2 buckets=16":  "run the version of agentstate that wrote them",
+		"layout=3 buckets=16":  "run the version of agentstate that wrote them",
+		"layout=2 buckets=16":  "name its nodes in REDIS_ADDRS",
 		"layout=1 buckets=16 ": "REDIS_KEY_PREFIX",
 		"hello":                "REDIS_KEY_PREFIX",
 		"layout=1 buckets=x":   "REDIS_KEY_PREFIX",

@@ -245,6 +245,7 @@ func TestTranslate(t *testing.T) {
 		answer("TRYAGAIN Multiple keys request during rehashing of slot"), answer("MOVED 1 127.0.0.1:1"), answer("ASK 1 127.0.0.1:1"),
 		answer("NOAUTH Authentication required."), answer("WRONGPASS invalid username-password pair"), answer("ERR max number of clients reached"),
 		answer("ERR Protocol error: unauthenticated multibulk length"), answer("EXECABORT Transaction discarded because of previous errors."),
+		answer("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"),
 	} {
 		got := translate(fmt.Errorf("somewhere: %w", err))
 		require.ErrorIs(t, got, ErrUnavailable, err)

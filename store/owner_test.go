@@ -33,7 +33,7 @@ var strangers = []struct{ owner, id string }{
 
 func TestOwnersSeeNothingOfEachOther(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		s := e.open(t)
+		s := e.open(t, withBuckets(1)) // so that one connection hears all on a cluster too
 		events := s.Events(t.Context())
 		defer func() { require.NoError(t, events.Close()) }()
 		subscribe(t, events, s.For("a").Channel("b:c"), s.For("").Channel(":x"))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -32,16 +33,23 @@ var luaMessage string
 //go:embed scripts/count.lua
 var luaCount string
 
-// script is a Lua script with the name that Redis gives it.
+// script is a Lua script with the name that Redis gives it, and in the form in which its announcements are sharded (sharded.go).
 type script struct {
-	source, sha string
-	writes      bool
+	source, sha               string
+	shardedSource, shardedSHA string
+	writes                    bool
 }
 
 func newScript(source string, writes bool) script {
 	source = luaLib + "\n" + source
+	sc := script{source: source, shardedSource: strings.Replace(source, classicLine, shardedLine, 1), writes: writes}
+	sc.sha, sc.shardedSHA = shaOf(sc.source), shaOf(sc.shardedSource)
+	return sc
+}
+
+func shaOf(source string) string {
 	sum := sha1.Sum([]byte(source)) //nolint:gosec // as above
-	return script{source: source, sha: hex.EncodeToString(sum[:]), writes: writes}
+	return hex.EncodeToString(sum[:])
 }
 
 var (
@@ -92,6 +100,7 @@ type reply []any
 // where Redis has not seen the script before, and one more to wait for replicas where that is asked for. It gives the script's
 // status word and the rest of its reply.
 func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
+	c = s.suited(c)
 	if s.opts.WaitReplicas == 0 || s.mode == Embedded || !c.script.writes {
 		return runOn(ctx, s.rdb, c, with)
 	}
@@ -144,7 +153,7 @@ func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, statu
 		// Each command has its own error, so the pipeline's, which is the first of them, says nothing more.
 		_, _ = s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for j, i := range todo {
-				cmds[j] = calls[i].cmd(ctx, withSource)
+				cmds[j] = s.suited(calls[i]).cmd(ctx, withSource)
 				_ = pipe.Process(ctx, cmds[j])
 			}
 			return nil

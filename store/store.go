@@ -94,13 +94,15 @@ func DefaultOptions() Options {
 
 // Store is a connection to Redis with the layout of this package. It is safe for concurrent use.
 type Store struct {
-	rdb      redis.UniversalClient
-	keys     keyspace
-	opts     Options
-	mode     RedisMode
-	embedded *embeddedRedis
-	gate     *gate
-	sweeper  *sweeper
+	rdb  redis.UniversalClient
+	keys keyspace
+	opts Options
+	mode RedisMode
+	// sharded tells whether announcements are, and publishes that Redis is known to take those; the gate alone asks for that.
+	sharded, publishes bool
+	embedded           *embeddedRedis
+	gate               *gate
+	sweeper            *sweeper
 }
 
 // Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
@@ -136,6 +138,7 @@ func Open(opts Options) (*Store, error) {
 	if s.embedded != nil {
 		s.mode = Embedded
 	}
+	s.sharded = shardedOn(s.mode)
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
 	s.sweeper = startSweeper(s, opts.SweepInterval)

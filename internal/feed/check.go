@@ -25,7 +25,7 @@ func (h *Hub) checks(ctx context.Context) {
 func (h *Hub) check(ctx context.Context) {
 	byOwner := make(map[string][]*topic)
 	h.mu.Lock()
-	for _, t := range h.topics {
+	for t := range h.topics() {
 		if t.idle == nil { // else whoever comes reads for himself
 			byOwner[t.threads.Owner()] = append(byOwner[t.threads.Owner()], t)
 		}

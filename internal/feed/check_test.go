@@ -58,7 +58,7 @@ func TestCheckFindsThatTheThreadIsGone(t *testing.T) {
 func (w *world) topic() *topic {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
-	return w.hub.topics[w.channel()]
+	return w.hub.lines[store.Whole].topics[w.channel()]
 }
 
 func TestCheckFindsWhatCameBack(t *testing.T) {

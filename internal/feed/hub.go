@@ -1,6 +1,6 @@
-// Package feed delivers what happens to threads to those who listen: hub.go knows who listens, session.go holds the one pub/sub
-// connection of the process, topic.go is a thread as announcements tell of it, messages.go, edits.go and changes.go follow it for
-// one listener, check.go looks whether announcements are lost.
+// Package feed delivers what happens to threads to those who listen: hub.go knows who listens, line.go which pub/sub connections that
+// takes, session.go holds one of them, topic.go is a thread as announcements tell of it, messages.go, edits.go and changes.go follow
+// it for one listener, check.go looks whether announcements are lost.
 //
 // What it promises: a listener of messages gets every message behind its cursor once, in the order of their numbers. An
 // announcement through Redis pub/sub is only a hint, since Redis gives it at most once: the listener owns a cursor, and reads the
@@ -20,6 +20,7 @@ package feed
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -54,8 +55,8 @@ const (
 	readsAtOnce = 16
 )
 
-// Hub knows who listens to which thread, and keeps the subscriptions of the process accordingly on one connection. It is safe for
-// concurrent use. Its goroutines end with Close.
+// Hub knows who listens to which thread, and keeps the subscriptions of the process accordingly: on one connection, or on one for each
+// shard in use (line.go). It is safe for concurrent use. Its goroutines end with Close.
 type Hub struct {
 	open   func(context.Context) Source
 	log    *slog.Logger
@@ -63,6 +64,8 @@ type Hub struct {
 	ctx    context.Context //nolint:containedctx // the life of the hub itself, which streams share; not that of a call
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	// shardOf tells over which line a thread is announced.
+	shardOf func(threads *store.Threads, threadID string) store.Shard
 
 	// reading has a place for each read of the store that is under way for a listener.
 	reading chan struct{}
@@ -71,11 +74,8 @@ type Hub struct {
 	closed bool
 	// lingering counts the topics without listeners.
 	lingering int
-	topics    map[store.Channel]*topic
-	// dirty are the channels whose subscription may not be what it should be.
-	dirty map[store.Channel]struct{}
-	// kick tells the writer that something is dirty.
-	kick chan struct{}
+	// lines have the topics.
+	lines map[store.Shard]*line
 }
 
 // Options are the settings of a hub.
@@ -95,11 +95,9 @@ func New(open func(context.Context) Source, log *slog.Logger, o Options) *Hub {
 func newHub(open func(context.Context) Source, log *slog.Logger, p pace) *Hub {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Hub{
-		open: open, log: log, pace: p, ctx: ctx, cancel: cancel,
-		topics: make(map[store.Channel]*topic), dirty: make(map[store.Channel]struct{}), kick: make(chan struct{}, 1),
-		reading: make(chan struct{}, readsAtOnce),
+		open: open, log: log, pace: p, ctx: ctx, cancel: cancel, shardOf: (*store.Threads).Shard,
+		lines: make(map[store.Shard]*line), reading: make(chan struct{}, readsAtOnce),
 	}
-	h.done.Go(func() { h.run(ctx) })
 	h.done.Go(func() { h.checks(ctx) })
 	return h
 }
@@ -122,14 +120,14 @@ func (h *Hub) enter() bool {
 	return true
 }
 
-// Close ends the connection and all streams, those that are just starting too, and waits for their goroutines. Who comes later
+// Close ends the connections and all streams, those that are just starting too, and waits for their goroutines. Who comes later
 // gets store.ErrUnavailable.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
 	h.cancel() // ahead of the list: who starts now sees it at his end
 	var followers []*follower
-	for _, t := range h.topics {
+	for t := range h.topics() {
 		if t.idle != nil {
 			t.idle.Stop()
 		}
@@ -147,7 +145,7 @@ func (h *Hub) Listeners() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
-	for _, t := range h.topics {
+	for t := range h.topics() {
 		n += len(t.followers) // changes only under both locks
 	}
 	return n
@@ -157,23 +155,41 @@ func (h *Hub) Listeners() int {
 func (h *Hub) Threads() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.topics)
+	n := 0
+	for _, l := range h.lines {
+		n += len(l.topics)
+	}
+	return n
+}
+
+// topics gives all topics. The caller holds mu.
+func (h *Hub) topics() iter.Seq[*topic] {
+	return func(yield func(*topic) bool) {
+		for _, l := range h.lines {
+			for _, t := range l.topics {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // join adds a listener to the topic of a thread, and makes the topic where there is none.
 func (h *Hub) join(threads *store.Threads, threadID string) *follower {
-	channel := threads.Channel(threadID)
+	channel, shard := threads.Channel(threadID), h.shardOf(threads, threadID)
 	h.mu.Lock()
-	t := h.topics[channel]
+	l := h.line(shard)
+	t := l.topics[channel]
 	switch {
 	case t == nil:
 		t = &topic{
-			threads: threads, threadID: threadID, channel: channel, reading: h.reading,
+			threads: threads, threadID: threadID, channel: channel, line: l, reading: h.reading,
 			followers: make(map[*follower]struct{}), reads: make(reads[store.Cursor, *store.Message]),
 			editReads: make(reads[store.EditCursor, *store.MessageEdit]),
 		}
-		h.topics[channel] = t
-		h.dirty[channel] = struct{}{}
+		l.topics[channel] = t
+		l.mark(channel)
 	case t.idle != nil:
 		t.idle.Stop()
 		t.idle = nil
@@ -184,7 +200,6 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	t.followers[f] = struct{}{}
 	t.mu.Unlock()
 	h.mu.Unlock()
-	h.wakeWriter()
 	return f
 }
 
@@ -244,14 +259,5 @@ func (h *Hub) leave(f *follower) {
 func (h *Hub) retire(t *topic) {
 	t.idle = nil
 	h.lingering--
-	delete(h.topics, t.channel)
-	h.dirty[t.channel] = struct{}{}
-	h.wakeWriter()
-}
-
-func (h *Hub) wakeWriter() {
-	select {
-	case h.kick <- struct{}{}:
-	default:
-	}
+	h.drop(t)
 }

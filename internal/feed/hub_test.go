@@ -58,7 +58,7 @@ func TestOneSubscriptionForAThread(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []command{{"unsubscribe", one}}, a.last().took())
 		assert.Zero(t, h.Listeners())
-		assert.Empty(t, h.topics)
+		assert.Zero(t, h.Threads())
 		assert.Equal(t, 1, a.opened())
 	})
 }
@@ -346,7 +346,7 @@ func TestListenersAreCounted(t *testing.T) {
 func (h *Hub) kept() (topics, lingering int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.topics), h.lingering
+	return len(slices.Collect(h.topics())), h.lingering
 }
 
 // requireNothingLeft wants no topic, and no subscription.
@@ -412,7 +412,7 @@ func TestComingAndGoing(t *testing.T) {
 		}
 		time.Sleep(defaultPace.linger)
 		requireNothingLeft(t, a, h)
-		assert.Empty(t, h.dirty)
+		assert.Empty(t, h.lines[store.Whole].dirty)
 		assert.Len(t, a.last().took(), 2*50, "each was subscribed to once, and left once")
 	})
 }

@@ -25,64 +25,38 @@ const (
 	// pingEvery and silenceLimit find a connection that is dead without a sign: what is pinged answers.
 	pingEvery    = 5 * time.Second
 	silenceLimit = 15 * time.Second
-	// The pauses between attempts to connect.
-	minBackoff = 20 * time.Millisecond
-	maxBackoff = 2 * time.Second
 )
 
-// run keeps a connection once somebody listens.
-func (h *Hub) run(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-h.kick:
-	}
-	backoff := minBackoff
-	for ctx.Err() == nil {
-		start := time.Now()
-		err := h.session(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(start) > maxBackoff {
-			backoff = minBackoff
-		}
-		h.log.Warn("the subscription connection to Redis has ended; connecting again", "error", err, "in", backoff)
-		_ = pause(ctx, backoff)
-		backoff = min(2*backoff, maxBackoff)
-	}
-}
-
 // session lives as long as one connection: it subscribes to what is wanted, and gives out what comes. It returns why it ended.
-func (h *Hub) session(ctx context.Context) error {
+func (l *line) session(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
-	source := h.open(ctx)
-	h.allDirty()
+	source := l.hub.open(ctx)
+	l.allDirty()
 	var heard heartbeat
 	heard.start = time.Now()
 
 	var helpers sync.WaitGroup
-	helpers.Go(func() { end(h.write(ctx, source)) })
+	helpers.Go(func() { end(l.write(ctx, source)) })
 	helpers.Go(func() { end(watch(ctx, source, &heard)) })
 	helpers.Go(func() { // closing the connection is what ends Receive
 		<-ctx.Done()
 		_ = source.Close() // what it says is of no use
 	})
-	end(h.receive(ctx, source, heard.beat))
+	end(l.receive(ctx, source, heard.beat))
 	helpers.Wait()
 	return context.Cause(ctx) // that of the first end
 }
 
 // receive gives out what comes, until the connection ends.
-func (h *Hub) receive(ctx context.Context, source Source, alive func()) error {
+func (l *line) receive(ctx context.Context, source Source, alive func()) error {
 	for {
 		event, err := source.Receive(ctx, alive)
 		if err != nil {
 			return err
 		}
-		h.mu.Lock()
-		t := h.topics[event.Channel]
-		h.mu.Unlock()
+		l.hub.mu.Lock()
+		t := l.topics[event.Channel]
+		l.hub.mu.Unlock()
 		if t != nil {
 			t.apply(event)
 		}
@@ -90,27 +64,26 @@ func (h *Hub) receive(ctx context.Context, source Source, alive func()) error {
 }
 
 // allDirty makes the writer of a new connection subscribe to everything.
-func (h *Hub) allDirty() {
-	h.mu.Lock()
-	for channel := range h.topics {
-		h.dirty[channel] = struct{}{}
+func (l *line) allDirty() {
+	l.hub.mu.Lock()
+	defer l.hub.mu.Unlock()
+	for channel := range l.topics {
+		l.mark(channel)
 	}
-	h.mu.Unlock()
-	h.wakeWriter()
 }
 
 // write brings the subscriptions of one connection to what is wanted, until ctx ends or a command fails. A topic that was left
 // and joined again is another one, and is subscribed to again, since only that tells its listeners that it is.
-func (h *Hub) write(ctx context.Context, source Source) error {
+func (l *line) write(ctx context.Context, source Source) error {
 	actual := make(map[store.Channel]*topic)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-h.kick:
+		case <-l.kick:
 		}
 		for {
-			join, leave := h.takeDirty(actual)
+			join, leave := l.takeDirty(actual)
 			if len(join)+len(leave) == 0 {
 				break
 			}
@@ -132,15 +105,15 @@ func apply(ctx context.Context, command func(context.Context, ...store.Channel) 
 }
 
 // takeDirty takes some dirty channels, and tells what to do so that actual is as wanted; it notes that in actual.
-func (h *Hub) takeDirty(actual map[store.Channel]*topic) (join, leave []store.Channel) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for channel := range h.dirty {
+func (l *line) takeDirty(actual map[store.Channel]*topic) (join, leave []store.Channel) {
+	l.hub.mu.Lock()
+	defer l.hub.mu.Unlock()
+	for channel := range l.dirty {
 		if len(join) == subscribeBatch || len(leave) == subscribeBatch {
 			break
 		}
-		delete(h.dirty, channel)
-		wanted, is := h.topics[channel], actual[channel]
+		delete(l.dirty, channel)
+		wanted, is := l.topics[channel], actual[channel]
 		switch {
 		case wanted != nil && wanted != is:
 			actual[channel] = wanted

@@ -22,6 +22,7 @@ type topic struct {
 	threads  *store.Threads
 	threadID string
 	channel  store.Channel
+	line     *line
 	// reading is the hub's bound on reads of the store.
 	reading chan struct{}
 	// idle runs while there are no listeners; the hub's mutex guards it.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -146,6 +148,42 @@ func (n Nodes) AwaitMaster(ctx context.Context, node *Server) error {
 		info, err := client.Info(ctx, "replication").Result()
 		return strings.Contains(info, "role:master"), info, err
 	})
+}
+
+// handOverTimeout is after how long Redis gives up a failover that it was asked for; CLUSTER_MF_TIMEOUT in its source.
+const handOverTimeout = 5 * time.Second
+
+// HandOver lets a master hand over to a replica of it, while clients go on. That Redis takes the command does not mean that it succeeds, so
+// it is given again when Redis must have given up: https://redis.io/docs/latest/commands/cluster-failover/
+func (n Nodes) HandOver(ctx context.Context, replica *Server) error {
+	client := replica.Client()
+	var asked time.Time
+	return await(ctx, func() (bool, string, error) {
+		info, err := client.Info(ctx, "replication").Result()
+		if err != nil || strings.Contains(info, "role:master") {
+			return err == nil, info, err
+		}
+		if time.Since(asked) > handOverTimeout+time.Second {
+			asked = time.Now()
+			err = client.ClusterFailover(ctx).Err()
+		}
+		return false, info, err
+	})
+}
+
+// AwaitOwners waits until each of the nodes knows that they, and no others, have the slots.
+func (n Nodes) AwaitOwners(ctx context.Context) error {
+	for _, node := range n {
+		err := await(ctx, func() (bool, string, error) {
+			ranges, err := node.Client().ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS is a master's of Redis 7 alone
+			stranger := slices.ContainsFunc(ranges, func(r redis.ClusterSlot) bool { return !slices.Contains(n.Addrs(), r.Nodes[0].Addr) })
+			return !stranger, fmt.Sprint(ranges), err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Addrs are the addresses of the nodes.

@@ -4,6 +4,9 @@
 -- 8 channel, 9 edits (store/keys.go). Replies are arrays whose first element is a status word, so that nobody has to read error
 -- texts. A script checks everything before it writes anything: Redis does not roll back.
 
+-- The command that announces; on a cluster Go puts SPUBLISH in its place (store/sharded.go).
+local PUBLISH = 'PUBLISH'
+
 local RECORD, MESSAGES, IDS, UPDATED, EXPIRES, BYID, OWNERS, CHANNEL, EDITS =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 
@@ -130,7 +133,7 @@ end
 -- Tells the listeners. kind: c created, u updated, d deleted, x expired. element: the message that was added, where it is
 -- one and small. The form is read by store/event.go.
 local function announce(kind, thread, element)
-  redis.call('PUBLISH', CHANNEL,
+  redis.call(PUBLISH, CHANNEL,
     kind .. ':' .. thread.epoch .. ':' .. int(thread.version) .. ':' .. int(thread.seq) .. ':' .. int(thread.edits) .. ':' ..
     (element or ''))
 end
