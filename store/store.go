@@ -67,6 +67,8 @@ type Options struct {
 	// WaitReplicas is how many replicas must have a write before it is acknowledged, and WaitTimeout how long that may take.
 	WaitReplicas int
 	WaitTimeout  time.Duration
+	// Adopt says whether threads of the service that this one replaces are adopted, see adopter.
+	Adopt Adopt
 	// Log hears of trouble in the background; nil for slog.Default.
 	Log *slog.Logger
 	// NewEpoch makes the epoch of a new thread; nil for random ones.
@@ -101,6 +103,7 @@ type Store struct {
 	embedded *embeddedRedis
 	gate     *gate
 	sweeper  *sweeper
+	adopter  *adopter // nil where nothing is adopted
 }
 
 // Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
@@ -139,12 +142,19 @@ func Open(opts Options) (*Store, error) {
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
 	s.sweeper = startSweeper(s, opts.SweepInterval)
+	if opts.Adopt.Enabled {
+		s.adopter = newAdopter(s, opts.Adopt.Owner)
+		s.adopter.startSweeping(opts.Adopt.Interval)
+	}
 	return s, nil
 }
 
 // Close stops the sweeper, ends all connections and, where the store runs one, the embedded Redis with all it holds.
 func (s *Store) Close() error {
 	s.sweeper.stop()
+	if s.adopter != nil {
+		s.adopter.stop()
+	}
 	s.gate.stop()
 	err := s.rdb.Close()
 	s.closeEmbedded()
