@@ -122,8 +122,11 @@ func TestAdoptAtFirstTouch(t *testing.T) {
 				}
 				return err
 			},
-			"after":   func(ctx context.Context, id string) error { _, err := th.Get(ctx, id, Read{}); return err },
-			"message": func(ctx context.Context, id string) error { _, err := th.Message(ctx, id, OldMessageID(id, 0)); return err },
+			"after": func(ctx context.Context, id string) error { _, err := th.Get(ctx, id, Read{}); return err },
+			"message": func(ctx context.Context, id string) error {
+				_, err := th.Message(ctx, id, OldMessageID(id, 0))
+				return err
+			},
 			"append": func(ctx context.Context, id string) error {
 				_, err := th.Append(ctx, id, Append{Messages: numbered(1, 1)}, &everything)
 				return err
