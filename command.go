@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 // program is what the commands have from outside.
 type program struct {
 	environ        []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	// ready hears of the address once requests are served; nil where nobody wants to know.
 	ready func(net.Addr)
@@ -38,7 +40,7 @@ func (e *exitError) Unwrap() error { return e.cause }
 
 // run does what the arguments say; without any it serves, see serveRequests. It is main without the process.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, ready func(net.Addr)) error {
-	root := commands(program{environ: environ, stdout: stdout, stderr: stderr, ready: ready})
+	root := commands(program{environ: environ, stdin: os.Stdin, stdout: stdout, stderr: stderr, ready: ready})
 	args = append([]string{}, args...) // to cobra nil stands for those of the process
 	if len(args) > 0 {
 		switch args[0] {
@@ -64,6 +66,9 @@ func commands(p program) *cobra.Command {
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Serve requests; what is done without a command", Args: noArguments, RunE: root.RunE},
 		doctorCommand(p),
+		adoptCommand(p),
+		exportCommand(p),
+		importCommand(p),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: noArguments,
 			RunE: func(*cobra.Command, []string) error {

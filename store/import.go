@@ -139,6 +139,9 @@ func (i *importer) run(ctx context.Context) error {
 		return i.in.wrong("is of a file of version %d, and this program knows version %d: take a newer agentstate", first.Format.Version, moveVersion)
 	}
 	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		line, err := i.in.next()
 		if errors.Is(err, io.EOF) {
 			return i.in.wrong("is the last one, and is none that ends a file: it was cut off")
