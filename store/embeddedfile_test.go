@@ -39,6 +39,7 @@ func TestEmbeddedFile(t *testing.T) {
 
 	s, err = Open(kept(path))
 	require.NoError(t, err)
+	assert.Equal(t, []string{keptWarning}, s.Health(t.Context()).Warnings)
 	got := mustGet(t, s.For("bob"), "edited")
 	assert.Equal(t, want, got, "the expiry is the same instant")
 	n, err := s.For("").Count(t.Context(), Filter{})
