@@ -85,7 +85,7 @@ func (p program) toOutput(name string, write func(io.Writer) error) error {
 		return write(p.stdout)
 	}
 	part := name + ".part"
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator names it
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func importCommand(p program) *cobra.Command {
 		}
 		in, size := p.stdin, int64(0)
 		if input != "" {
-			file, err := os.Open(input)
+			file, err := os.Open(input) //nolint:gosec // the operator names it
 			if err != nil {
 				return err
 			}

@@ -69,11 +69,11 @@ func TestServerAdopts(t *testing.T) {
 			prefix := strings.TrimPrefix(environ[2], "REDIS_KEY_PREFIX=")
 			key := prefix + ":old"
 			if name == "the background" {
-				require.NoError(t, rdb.SetEx(t.Context(), key, oldDocument("old", 3), time.Hour).Err())
+				require.NoError(t, rdb.Set(t.Context(), key, oldDocument("old", 3), time.Hour).Err())
 			}
 			s := start(t, append(environ, "REDIS_ADOPT=true")...)
 			if name != "the background" {
-				require.NoError(t, rdb.SetEx(t.Context(), key, oldDocument("old", 3), time.Hour).Err())
+				require.NoError(t, rdb.Set(t.Context(), key, oldDocument("old", 3), time.Hour).Err())
 			}
 			touch(t, s, "old")
 			eventually(t, "the document is gone", func() bool { return rdb.Exists(t.Context(), key).Val() == 0 })
@@ -92,10 +92,10 @@ func TestMoves(t *testing.T) {
 	rdb := one.Client()
 	for i := range 5 {
 		id := fmt.Sprintf("t%d", i)
-		require.NoError(t, rdb.SetEx(t.Context(), "thread:"+id, oldDocument(id, 30+i), time.Hour).Err())
+		require.NoError(t, rdb.Set(t.Context(), "thread:"+id, oldDocument(id, 30+i), time.Hour).Err())
 	}
 	odd := `{"thread_id": "odd", "messages": [{"message_type": "human", "content": 17}], "created_at": "2026-11-01T09:00:00"}`
-	require.NoError(t, rdb.SetEx(t.Context(), "thread:odd", odd, time.Hour).Err())
+	require.NoError(t, rdb.Set(t.Context(), "thread:odd", odd, time.Hour).Err())
 
 	code, out, problems := command(t, from, "adopt", "--dry-run")
 	assert.Equal(t, exitLeft, code)

@@ -46,7 +46,7 @@ func TestAdoptIsKilled(t *testing.T) {
 			_, err := rdb.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
 				for i := range threads {
 					id := fmt.Sprintf("t%04d", i)
-					pipe.SetEx(t.Context(), "thread:"+id, oldDocument(id, messages), time.Hour)
+					pipe.Set(t.Context(), "thread:"+id, oldDocument(id, messages), time.Hour)
 				}
 				return nil
 			})

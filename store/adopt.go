@@ -91,14 +91,6 @@ const (
 	ownKey
 )
 
-// oldKey is where the replaced service kept a thread.
-func (k keyspace) oldKey(threadID string) string { return k.prefix + ":" + threadID }
-
-// buried is the mark of a thread that was deleted a moment ago, see adopter.
-func (k keyspace) buried(owner, threadID string) string {
-	return k.bucketKey(k.bucketOf(owner, threadID), "a:"+ownerEscaper.Replace(owner)+":"+threadID)
-}
-
 // oldDocumentRead is a document as it was read.
 type oldDocumentRead struct {
 	text, hash string
@@ -123,7 +115,7 @@ func (a *adopter) read(ctx context.Context, threadID string) (d oldDocumentRead,
 		return d, false, err
 	}
 	// A rate is a number, and a GraphQL document may begin like an object but is none.
-	if a.s.keys.isOwn(key) && !(strings.HasPrefix(text.Val(), "{") && json.Valid([]byte(text.Val()))) {
+	if a.s.keys.isOwn(key) && (!strings.HasPrefix(text.Val(), "{") || !json.Valid([]byte(text.Val()))) {
 		return d, false, nil
 	}
 	d = oldDocumentRead{text: text.Val(), hash: hashOf(text.Val()), at: clock.Val(), expires: -1}
@@ -131,11 +123,6 @@ func (a *adopter) read(ctx context.Context, threadID string) (d oldDocumentRead,
 		d.expires = due.Val().Milliseconds()
 	}
 	return d, true, nil
-}
-
-// isOwn tells whether a key that is a string may be one of this store's.
-func (k keyspace) isOwn(key string) bool {
-	return key == k.layout() || strings.HasPrefix(key, k.document("")) || strings.HasPrefix(key, k.rate(""))
 }
 
 func hashOf(text string) string {

@@ -412,7 +412,7 @@ func TestAdoptWhatChangesMeanwhile(t *testing.T) {
 		changes := 3
 		s.opts.NewEpoch = func() Epoch { // it is asked for between the two
 			if changes--; changes >= 0 {
-				assert.NoError(t, s.rdb.Set(t.Context(), s.keys.oldKey("one"), oldText("one", 3-changes), time.Hour).Err())
+				require.NoError(t, s.rdb.Set(t.Context(), s.keys.oldKey("one"), oldText("one", 3-changes), time.Hour).Err())
 			}
 			return randomEpoch()
 		}

@@ -54,12 +54,6 @@ func (a *adopter) eachOld(ctx context.Context, visit func(threadID string) error
 	return nil
 }
 
-// isMark tells whether what stands behind the prefix of a key is one of the marks of deleted threads.
-func (k keyspace) isMark(rest string) bool {
-	tag, rest, ok := strings.Cut(strings.TrimPrefix(rest, "{"), "}:")
-	return ok && strings.HasPrefix(rest, "a:") && slices.Contains(k.buckets, tag)
-}
-
 // startSweeping looks for documents at once, and then every interval with some jitter, until stop.
 func (a *adopter) startSweeping(every time.Duration) {
 	if every <= 0 {

@@ -60,8 +60,8 @@ func (a *adopter) threadOf(c call) (threadID string, ok bool) {
 	return k.id, ok && k.kind == "t" && k.owner == a.owner
 }
 
-// adoptAbsent adopts the threads of those that a read has not found; any tells whether there is something to be read again.
-func (t *Threads) adoptAbsent(ctx context.Context, threadIDs ...string) (any bool, err error) {
+// adoptAbsent adopts the threads of those that a read has not found; again tells whether there is something to be read again.
+func (t *Threads) adoptAbsent(ctx context.Context, threadIDs ...string) (again bool, err error) {
 	a := t.store.adopter
 	if a == nil || a.owner != t.owner {
 		return false, nil
@@ -71,9 +71,9 @@ func (t *Threads) adoptAbsent(ctx context.Context, threadIDs ...string) (any boo
 		if err != nil {
 			return false, err
 		}
-		any = any || found != noDocument && found != notUnderstood
+		again = again || found != noDocument && found != notUnderstood
 	}
-	return any, nil
+	return again, nil
 }
 
 // Get reads one thread as of one instant, with the pages that r wants; ErrNotFound where there is none. One round trip, and

@@ -37,8 +37,8 @@ type saver struct {
 // startSaver loads the file, where there is one, and saves to it until close. An error says that the file cannot be read or written, and
 // leaves it as it is.
 func startSaver(s *Store, path string, every time.Duration) (*saver, error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // it is the file that is replaced, not a link to it
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // it is the file that is replaced, not a link to it
 	}
 	v := &saver{s: s, path: path, log: s.opts.Log}
 	var err error
@@ -88,7 +88,7 @@ func (v *saver) create() (*os.File, error) {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 }
 
 // run saves now and then, until its context ends.

@@ -36,6 +36,8 @@ const (
 	// importAttempts bounds how often a step is sent again while Redis is away; each may be repeated.
 	importAttempts = 6
 	importPause    = 200 * time.Millisecond
+	// maxEdits bounds the changes of messages of a thread; some more than are kept (scripts/edit.lua).
+	maxEdits = 10_000
 	// conflictExamples bounds the conflicts that a report names.
 	conflictExamples = 1000
 )
@@ -177,15 +179,17 @@ func (i *importer) end(end *moveEnd) error {
 func (i *importer) take(ctx context.Context, line *moveLine) error {
 	switch {
 	case line.Thread != nil && i.now == nil:
-		return i.begin(ctx, line.Thread)
+		return i.begin(line.Thread)
 	case i.now == nil:
 		return i.in.wrong("belongs to no thread")
 	case line.Message != nil:
 		return i.message(ctx, line.Message)
 	case line.Removed != nil:
-		r := line.Removed
-		return i.place(ctx, r.Seq, "", fmt.Sprintf("%d:%d:%s:0:%s", r.Seq, r.At.UnixMicro(), removedLetter, r.Run), removedLetter)
+		return i.removed(ctx, line.Removed)
 	case line.Edit != nil:
+		if len(i.now.edits) >= maxEdits {
+			return i.in.wrong("is one change of messages more than can be kept")
+		}
 		i.now.edits = append(i.now.edits, *line.Edit)
 		return nil
 	case line.EndThread != nil:
@@ -198,7 +202,7 @@ func (i *importer) take(ctx context.Context, line *moveLine) error {
 }
 
 // begin takes in the record of a thread.
-func (i *importer) begin(ctx context.Context, t *moveThread) error {
+func (i *importer) begin(t *moveThread) error {
 	epoch, err := hex.DecodeString(t.Epoch)
 	object := t.Metadata.Kind() == jsontext.KindBeginObject
 	lists := t.Plan.Kind() == jsontext.KindBeginArray && t.ToolCalls.Kind() == jsontext.KindBeginArray
@@ -207,10 +211,13 @@ func (i *importer) begin(ctx context.Context, t *moveThread) error {
 		return i.in.wrong("has no threadId or owner of at most 255 bytes of text without control characters")
 	case err != nil || len(epoch) != epochBytes:
 		return i.in.wrong("has no epoch of 16 hexadecimal digits")
-	case t.Version < 1 || t.Base < 0 || t.Seq < t.Base || t.Edits < 0 || t.TTLSeconds < 1 || t.TTLSeconds > maxTTLSeconds:
+	case t.Version < 1 || t.Base < 0 || t.Seq < t.Base || t.Edits < 0 || max(t.Version, t.Seq, t.Edits) > maxNumber ||
+		t.TTLSeconds < 1 || t.TTLSeconds > maxTTLSeconds:
 		return i.in.wrong("has a version, base, seq, edits or ttlSeconds out of its bounds")
-	case !object || !lists:
-		return i.in.wrong("has no list as plan or toolCalls, or no object as metadata")
+	case !inOurTime(t.CreatedAt) || !inOurTime(t.UpdatedAt) || !inOurTime(t.ExpiresAt):
+		return i.in.wrong("has a time that is not between 1970 and 2199")
+	case !object || !lists || !t.readable():
+		return i.in.wrong("has a plan or toolCalls that are none, or no object as metadata")
 	}
 	now := &incoming{moveThread: *t, next: t.Base + 1, counts: make(map[string]int64)}
 	now.wanted = (i.Owner == nil || *i.Owner == t.Owner) && (i.glob == nil || i.glob.match(t.ThreadID))
@@ -222,16 +229,29 @@ func (i *importer) begin(ctx context.Context, t *moveThread) error {
 		now.Owner = *i.ToOwner
 	}
 	now.keys = i.s.keys.thread(now.Owner, now.ThreadID)
-	token := string(randomEpoch())
-	now.stage = [2]string{i.s.keys.bucketKey(now.keys.bucket, "s:m:"+token), i.s.keys.bucketKey(now.keys.bucket, "s:i:"+token)}
+	now.stage = i.s.keys.aside(now.keys.bucket, string(randomEpoch()))
 	return nil
+}
+
+// maxNumber is the largest number that Lua counts with.
+const maxNumber = 1 << 53
+
+// inOurTime tells whether Lua can count with a time in microseconds.
+func inOurTime(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 2200 }
+
+// readable tells whether plans and tool runs can be read as such.
+func (t *moveThread) readable() bool {
+	in := recordReader{values: map[string]string{"plan": unbracketed(t.Plan), "toolcalls": unbracketed(t.ToolCalls)}}
+	in.list("plan", &[]Plan{})
+	in.list("toolcalls", &[]ToolExecution{})
+	return in.err == nil
 }
 
 // message takes in a message, whose body stays as it is.
 func (i *importer) message(ctx context.Context, m *moveMessage) error {
 	letter, known := letterOf[m.Type]
-	if !known || m.ID == "" || m.Body.Kind() != jsontext.KindBeginObject {
-		return i.in.wrong("has no type, id or body of a message")
+	if !known || !validThreadID(m.ID) || !inOurTime(m.At) || m.Body.Kind() != jsontext.KindBeginObject {
+		return i.in.wrong("has no type, id, time or body of a message")
 	}
 	text := fmt.Sprintf("%d:%d:%s:%d:%s%s", m.Seq, m.At.UnixMicro(), letter, len(m.ID), m.ID, m.Body)
 	e, err := parseElement(text)
@@ -243,6 +263,16 @@ func (i *importer) message(ctx context.Context, m *moveMessage) error {
 	}
 	i.now.messages++
 	return i.place(ctx, m.Seq, m.ID, text, letter)
+}
+
+// removed takes in an empty place.
+func (i *importer) removed(ctx context.Context, r *moveRemoved) error {
+	text := fmt.Sprintf("%d:%d:%s:0:%s", r.Seq, r.At.UnixMicro(), removedLetter, r.Run)
+	e, err := parseElement(text)
+	if from, to := e.gap(); err != nil || !inOurTime(r.At) || r.Run != fmt.Sprintf("%d-%d", from, to) {
+		return i.in.wrong("has no time, or no run of numbers around its own")
+	}
+	return i.place(ctx, r.Seq, "", text, removedLetter)
 }
 
 // place takes in the next element of the list of messages.
@@ -270,7 +300,7 @@ func (i *importer) putAside(ctx context.Context) error {
 		return nil
 	}
 	args := append([]any{now.staged, stagedFor.Milliseconds()}, now.args...)
-	status, _, err := i.send(ctx, call{script: stageScript, keys: now.stage[:], args: args})
+	status, err := i.send(ctx, call{script: stageScript, keys: now.stage[:], args: args})
 	if err != nil {
 		return err
 	}
@@ -286,18 +316,18 @@ func (i *importer) putAside(ctx context.Context) error {
 }
 
 // send runs a script that may be repeated until Redis answers, a few times.
-func (i *importer) send(ctx context.Context, c call) (status string, r reply, err error) {
+func (i *importer) send(ctx context.Context, c call) (status string, err error) {
 	for attempt := range importAttempts {
-		status, r, err = i.s.runNow(ctx, c, nil)
+		status, _, err = i.s.runNow(ctx, c, nil)
 		if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
-			return status, r, err
+			return status, err
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(importPause << attempt):
 		}
 	}
-	return status, r, err
+	return status, err
 }
 
 // finish makes a thread of what was put aside.
@@ -327,7 +357,7 @@ func (i *importer) finish(ctx context.Context, end *moveEndThread) error {
 	fields := now.fields()
 	args := append([]any{now.Owner, now.ThreadID, mode, now.staged, now.messages, string(randomEpoch()), len(fields) / 2}, fields...)
 	keys := append(now.keys.forScript(), now.stage[0], now.stage[1])
-	status, _, err := i.send(ctx, call{script: restoreScript, keys: keys, args: append(args, now.edits...)})
+	status, err := i.send(ctx, call{script: restoreScript, keys: keys, args: append(args, now.edits...)})
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func oldTime(place, text string) (time.Time, error) {
 	normal := strings.Replace(strings.ToUpper(text), " ", "T", 1)
 	for _, form := range oldTimeForms {
 		at, err := time.Parse(form, normal)
-		if at = at.UTC().Truncate(time.Microsecond); err == nil && at.Year() >= 1970 && at.Year() <= 9999 {
+		if at = at.UTC().Truncate(time.Microsecond); err == nil && inOurTime(at) {
 			return at, nil
 		}
 	}
