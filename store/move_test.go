@@ -221,6 +221,57 @@ func TestExportWhileOthersWrite(t *testing.T) {
 	})
 }
 
+// A thread whose messages are changed while it is read is read again, and what was written of it is void.
+func TestExportOfWhatIsEdited(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from, to := e.open(t), e.open(t)
+		th := from.For("")
+		mustCreate(t, th, "one", numbered(1, 3000)...)
+		file := &interruptedWriter{at: 1, do: func() {
+			_, err := th.Edit(t.Context(), "one", Edit{Steps: []Step{Put(say("m10", "new")), Put(say("m2900", "new"))}}, nil)
+			require.NoError(t, err)
+		}}
+		report, err := from.Export(t.Context(), file, Exporting{})
+		require.NoError(t, err)
+		assert.Equal(t, 1, strings.Count(file.text.String(), `{"abandoned":true}`))
+		assert.Equal(t, 3000, report.Messages)
+		assert.Equal(t, 1, imported(t, to, file.text.String(), Importing{}).Imported)
+		messages := mustGetAll(t, to.For(""), "one")
+		assert.Equal(t, []string{"new", "new"}, []string{messages[9].Text(), messages[2899].Text()})
+		requireSound(t, to)
+	})
+}
+
+// Messages that are trimmed after they were read do not matter.
+func TestExportOfWhatIsTrimmed(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 3000, true })
+		to, th := e.open(t), from.For("")
+		mustCreate(t, th, "one", numbered(1, 3000)...)
+		file := &interruptedWriter{at: 1, do: func() { mustAppend(t, th, "one", numbered(3001, 100)...) }}
+		report, err := from.Export(t.Context(), file, Exporting{})
+		require.NoError(t, err)
+		assert.Equal(t, 3000, report.Messages)
+		assert.NotContains(t, file.text.String(), "abandoned")
+		imported(t, to, file.text.String(), Importing{})
+		assert.Len(t, mustGetAll(t, to.For(""), "one"), 3000)
+	})
+}
+
+// interruptedWriter does something at a write.
+type interruptedWriter struct {
+	text bytes.Buffer
+	at   int
+	do   func()
+}
+
+func (w *interruptedWriter) Write(p []byte) (int, error) {
+	if w.at--; w.at == 0 {
+		w.do()
+	}
+	return w.text.Write(p)
+}
+
 func mustGetAll(tb testing.TB, th *Threads, id string) []*Message {
 	tb.Helper()
 	key := MessagesOf(Range{First: 100_000}, nil)
