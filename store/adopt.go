@@ -51,8 +51,6 @@ type adopter struct {
 	there *lru.Cache[string, struct{}]
 	// told are the complaints that were logged, by the document's key.
 	told *lru.Cache[string, string]
-	// quiet leaves complaints to the report.
-	quiet bool
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -90,6 +88,9 @@ const (
 	// ownKey says that what looked like a document is something that this store keeps.
 	ownKey
 )
+
+// there tells whether there is a thread behind it.
+func (a adoption) there() bool { return a == adopted || a == adoptedBefore || a == otherThread }
 
 // oldDocumentRead is a document as it was read.
 type oldDocumentRead struct {
@@ -130,44 +131,82 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// adopt adopts a thread if there is a document of it. Beside notUnderstood and otherThread, which are logged once, the error is an
-// *OldDocumentError or says why the thread stays as it is; anything else goes wrong with Redis. One round trip where there is no document.
+// adopt adopts a thread if there is a document of it. Why one stays as it is is logged once; an error is of Redis. One round trip where
+// there is no document, and two on one server otherwise.
 func (a *adopter) adopt(ctx context.Context, threadID string) (adoption, error) {
+	outcome, why, err := a.try(ctx, threadID, false)
+	if why != nil {
+		a.tell(why.Key, why.Error())
+	}
+	return outcome, err
+}
+
+// try is adopt without the log: it gives why a document stays. A dry run says what would come of it.
+func (a *adopter) try(ctx context.Context, threadID string, dryRun bool) (adoption, *OldDocumentError, error) {
+	key := a.s.keys.oldKey(threadID)
 	for range adoptAttempts {
 		d, found, err := a.read(ctx, threadID)
+		if err == nil && !found && a.s.keys.isOwn(key) {
+			return ownKey, nil, nil
+		}
 		if err != nil || !found {
-			return noDocument, err
+			return noDocument, nil, err
 		}
 		t, err := parseOldThread(threadID, []byte(d.text), a.s.opts.TTL)
 		if wrong, ok := errors.AsType[*OldDocumentError](err); ok {
-			wrong.Key = a.s.keys.oldKey(threadID)
-			a.tell(wrong.Key, wrong.Error())
-			return notUnderstood, nil
+			wrong.Key = key
+			return notUnderstood, wrong, nil
 		}
 		if err != nil {
-			return noDocument, err
+			return noDocument, nil, err
 		}
-		status, err := a.write(ctx, threadID, t, d)
+		status := ""
+		if dryRun {
+			status, err = a.foresee(ctx, threadID, d.hash)
+		} else {
+			status, err = a.write(ctx, threadID, t, d)
+		}
 		switch {
 		case err != nil:
-			return noDocument, err
+			return noDocument, nil, err
 		case status == "OK":
-			return adopted, nil
+			return adopted, nil, nil
 		case status == "SAME":
-			return adoptedBefore, nil
+			return adoptedBefore, nil, nil
 		case status == "EXISTS":
-			key := a.s.keys.oldKey(threadID)
-			a.tell(key, (&OldDocumentError{Key: key, Why: writtenSince}).Error())
-			return otherThread, nil
+			return otherThread, &OldDocumentError{Key: key, Why: writtenSince}, nil
 		case status == "GONE", status == "DELETED":
-			return noDocument, nil
+			return noDocument, nil, nil
 		}
 	}
-	return noDocument, ErrUnavailable // the document changes all the time, or cannot be adopted just now
+	return noDocument, nil, ErrUnavailable // the document changes all the time
+}
+
+// foresee tells the status that adopt.lua would give for a document.
+func (a *adopter) foresee(ctx context.Context, threadID, hash string) (string, error) {
+	var clock *redis.TimeCmd
+	var record *redis.SliceCmd
+	fields := []string{"expires", "version", "adopted"}
+	err := a.s.readTx(ctx, func(pipe redis.Pipeliner) {
+		clock, record = pipe.Time(ctx), pipe.HMGet(ctx, a.s.keys.thread(a.owner, threadID).record, fields...)
+	})
+	if err != nil {
+		return "", err
+	}
+	in := recordReader{values: valuesOf(fields, record)}
+	switch {
+	case !in.time("expires").After(clock.Val()):
+		return "OK", in.err
+	case in.values["adopted"] == hash:
+		return "SAME", in.err
+	case in.values["adopted"] == "" || in.int("version") > 1:
+		return "EXISTS", in.err
+	}
+	return "OK", in.err
 }
 
 // writtenSince is why a document of a thread that is there is not adopted.
-const writtenSince = "belongs to a thread that is here and was written to here: delete one of the two"
+const writtenSince = "belongs to a thread that was written to here since: delete one of the two"
 
 // write runs adopt.lua, and on a cluster dropold.lua behind it.
 func (a *adopter) write(ctx context.Context, threadID string, t *oldThread, d oldDocumentRead) (string, error) {
@@ -200,7 +239,7 @@ func (a *adopter) write(ctx context.Context, threadID string, t *oldThread, d ol
 
 // tell logs a complaint about a document, once.
 func (a *adopter) tell(key, complaint string) {
-	if before, ok := a.told.Get(key); a.quiet || ok && before == complaint {
+	if before, ok := a.told.Get(key); ok && before == complaint {
 		return
 	}
 	a.told.Add(key, complaint)

@@ -293,7 +293,7 @@ func TestAdoptRefuses(t *testing.T) {
 			s.adopter.sweep(t.Context())
 		}
 		assert.Equal(t, broken, s.rdb.Get(t.Context(), s.keys.oldKey("one")).Val())
-		assert.Equal(t, 1, strings.Count(log.String(), "is not understood"), log.String())
+		assert.Equal(t, 1, strings.Count(log.String(), "cannot be adopted"), log.String())
 		assert.Contains(t, log.String(), "messages[0].x")
 		assert.Contains(t, log.String(), s.keys.oldKey("one"))
 	})

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -144,7 +142,6 @@ func (r *AdoptReport) Complete() bool { return r.Left == 0 && r.NotUnderstood ==
 func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) {
 	r := &AdoptReport{DryRun: o.DryRun, Problems: []AdoptProblem{}}
 	a := newAdopter(s, o.Owner)
-	a.quiet = true
 	if err := a.eachOld(ctx, func(string) error { r.Documents++; return nil }); err != nil {
 		return r, err
 	}
@@ -154,13 +151,13 @@ func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) 
 	g.SetLimit(adoptWorkers)
 	scanErr := a.eachOld(ctx, func(threadID string) error {
 		g.Go(func() error {
-			outcome, problem, err := a.attempt(ctx, threadID, o.DryRun)
+			outcome, why, err := a.try(ctx, threadID, o.DryRun)
 			if err != nil {
-				return err
+				return fmt.Errorf("adopt %q: %w", a.s.keys.oldKey(threadID), err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if r.count(outcome, problem); outcome == ownKey {
+			if r.count(outcome, why); outcome == ownKey {
 				own++
 			}
 			if done++; o.Progress != nil {
@@ -182,7 +179,7 @@ func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) 
 	return r, err
 }
 
-func (r *AdoptReport) count(outcome adoption, problem *AdoptProblem) {
+func (r *AdoptReport) count(outcome adoption, why *OldDocumentError) {
 	switch outcome {
 	case adopted:
 		r.Adopted++
@@ -196,62 +193,7 @@ func (r *AdoptReport) count(outcome adoption, problem *AdoptProblem) {
 		r.Expired++
 	case ownKey:
 	}
-	if problem != nil && len(r.Problems) < adoptExamples {
-		r.Problems = append(r.Problems, *problem)
+	if why != nil && len(r.Problems) < adoptExamples {
+		r.Problems = append(r.Problems, AdoptProblem{Key: why.Key, Place: why.Place, Why: why.Why})
 	}
-}
-
-// attempt adopts a thread, or in a dry run says what would come of it.
-func (a *adopter) attempt(ctx context.Context, threadID string, dryRun bool) (adoption, *AdoptProblem, error) {
-	key := a.s.keys.oldKey(threadID)
-	d, found, err := a.read(ctx, threadID)
-	if err != nil || !found {
-		if a.s.keys.isOwn(key) {
-			return ownKey, nil, err
-		}
-		return noDocument, nil, err
-	}
-	if _, err := parseOldThread(threadID, []byte(d.text), a.s.opts.TTL); err != nil {
-		wrong, ok := errors.AsType[*OldDocumentError](err)
-		if !ok {
-			return noDocument, nil, err
-		}
-		return notUnderstood, &AdoptProblem{Key: key, Place: wrong.Place, Why: wrong.Why}, nil
-	}
-	var outcome adoption
-	if dryRun {
-		outcome, err = a.foresee(ctx, threadID, d.hash)
-	} else {
-		outcome, err = a.adopt(ctx, threadID)
-	}
-	if err != nil {
-		return noDocument, nil, fmt.Errorf("adopt %q: %w", key, err)
-	}
-	if outcome == otherThread {
-		return outcome, &AdoptProblem{Key: key, Why: writtenSince}, nil
-	}
-	return outcome, nil, nil
-}
-
-// foresee tells what adopt.lua would do, without doing it.
-func (a *adopter) foresee(ctx context.Context, threadID, hash string) (adoption, error) {
-	var clock *redis.TimeCmd
-	var record *redis.SliceCmd
-	fields := []string{"expires", "version", "adopted"}
-	err := a.s.readTx(ctx, func(pipe redis.Pipeliner) {
-		clock, record = pipe.Time(ctx), pipe.HMGet(ctx, a.s.keys.thread(a.owner, threadID).record, fields...)
-	})
-	if err != nil {
-		return noDocument, err
-	}
-	in := recordReader{values: valuesOf(fields, record)}
-	switch {
-	case !in.time("expires").After(clock.Val()):
-		return adopted, in.err
-	case in.values["adopted"] == hash:
-		return adoptedBefore, in.err
-	case in.values["adopted"] == "" || in.int("version") > 1:
-		return otherThread, in.err
-	}
-	return adopted, in.err
 }

@@ -39,7 +39,7 @@ func (a *adopter) run(ctx context.Context, c call, with func(redis.Pipeliner)) (
 		if adoptErr != nil {
 			return "", nil, adoptErr
 		}
-		if found != noDocument && found != notUnderstood {
+		if found.there() {
 			status, r, err = a.s.runNow(ctx, c, with)
 		}
 	}
@@ -71,7 +71,7 @@ func (t *Threads) adoptAbsent(ctx context.Context, threadIDs ...string) (again b
 		if err != nil {
 			return false, err
 		}
-		again = again || found != noDocument && found != notUnderstood
+		again = again || found.there()
 	}
 	return again, nil
 }

@@ -60,7 +60,7 @@ type oldToolCall struct {
 	ToolResponse jsontext.Value `json:"tool_response"`
 }
 
-// OldDocumentError says that a document of the replaced service is not understood, so that it was left as it is.
+// OldDocumentError says that a document of the replaced service cannot be adopted, so that it was left as it is.
 type OldDocumentError struct {
 	Key string
 	// Place is where in the document, such as messages[3].content; empty for all of it.
@@ -69,7 +69,7 @@ type OldDocumentError struct {
 }
 
 func (e *OldDocumentError) Error() string {
-	return fmt.Sprintf("the document at %q is not understood and was left as it is: %s %s", e.Key, cmp.Or(e.Place, "it"), e.Why)
+	return fmt.Sprintf("the document at %q cannot be adopted and was left as it is: %s %s", e.Key, cmp.Or(e.Place, "it"), e.Why)
 }
 
 // oldThread is what becomes of a document.
