@@ -99,8 +99,12 @@ type moveEnd struct {
 	SHA256  string `json:"sha256"`
 }
 
-// namedFields are the fields of a record that moveThread has by name, and those that are made anew.
-var namedFields = append([]string{"context", "plan", "toolcalls", "metadata", "kept"}, baseFields...)
+// namedFields are the fields of a record that moveThread has by name, and those that are made anew: kept, and the counts by type. All
+// others go as they are.
+var namedFields = append([]string{
+	"epoch", "seq", "base", "version", "created", "updated", "expires", "ttl", "relevant", "edits",
+	"context", "plan", "toolcalls", "metadata", "kept", removedLetter,
+}, allLetters...)
 
 // moveWriter writes lines.
 type moveWriter struct {
@@ -124,6 +128,7 @@ func (w *moveWriter) end() error {
 
 func (w *moveWriter) raw(text string)         { w.line = append(w.line, text...) }
 func (w *moveWriter) int(key string, n int64) { w.raw(key); w.line = strconv.AppendInt(w.line, n, 10) }
+
 func (w *moveWriter) micros(key string, n int64) {
 	w.raw(key)
 	w.line = time.UnixMicro(n).UTC().AppendFormat(w.line, `"`+moveTime+`"`)
