@@ -16,23 +16,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-//go:embed scripts/stage.lua
-var luaStage string
+//go:embed scripts/putaside.lua
+var luaPutAside string
 
 //go:embed scripts/restore.lua
 var luaRestore string
 
 var (
-	stageScript   = newScript(luaStage, true)
+	putAsideScript   = newScript(luaPutAside, true)
 	restoreScript = newScript(luaRestore, true)
 )
 
 const (
-	// stagedFor is how long messages wait for the rest of their thread. What an interrupted import has put aside goes with it.
-	stagedFor = time.Hour
-	// stageMessages and stageBytes bound what an import holds of a thread before it puts it aside.
-	stageMessages = 1000
-	stageBytes    = 1 << 20
+	// asideFor is how long messages wait for the rest of their thread. What an interrupted import has put aside goes with it.
+	asideFor = time.Hour
+	// asideMessages and asideBytes bound what an import holds of a thread before it puts it aside.
+	asideMessages = 1000
+	asideBytes    = 1 << 20
 	// importAttempts bounds how often a step is sent again while Redis is away; each may be repeated.
 	importAttempts = 6
 	importPause    = 200 * time.Millisecond
@@ -287,7 +287,7 @@ func (i *importer) place(ctx context.Context, seq int64, id, element, letter str
 		return nil
 	}
 	now.args = append(now.args, id, element)
-	if now.size += len(element); len(now.args) < 2*stageMessages && now.size < stageBytes {
+	if now.size += len(element); len(now.args) < 2*asideMessages && now.size < asideBytes {
 		return nil
 	}
 	return i.putAside(ctx)
@@ -299,8 +299,8 @@ func (i *importer) putAside(ctx context.Context) error {
 	if len(now.args) == 0 {
 		return nil
 	}
-	args := append([]any{now.staged, stagedFor.Milliseconds()}, now.args...)
-	status, err := i.send(ctx, call{script: stageScript, keys: now.stage[:], args: args})
+	args := append([]any{now.staged, asideFor.Milliseconds()}, now.args...)
+	status, err := i.send(ctx, call{script: putAsideScript, keys: now.stage[:], args: args})
 	if err != nil {
 		return err
 	}

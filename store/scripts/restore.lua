@@ -1,6 +1,6 @@
 -- Makes a thread of a record and of messages that were put aside, as it was where it was exported. May be repeated.
 --
--- KEYS: behind those of the thread 10 the messages put aside and 11 their ids (stage.lua)
+-- KEYS: behind those of the thread 10 the messages put aside and 11 their ids (putaside.lua)
 -- ARGV: 1 owner, 2 thread id, 3 'replace' to put it in the place of a thread that is there, 4 how many messages and empty places were put
 --       aside, 5 how many of them are messages, 6 an epoch for a thread that takes the place of one with the epoch of the record,
 --       7 how many fields of the record follow, in pairs; then the changes of its messages (store/edits.go)
