@@ -44,6 +44,9 @@ func requiredOf(schema *ast.Schema, arguments ast.ArgumentDefinitionList, id str
 
 // literalFor makes a value of a type that is in its bounds.
 func literalFor(schema *ast.Schema, name string, t *ast.Type, id string) string {
+	if t.Elem != nil && t.Elem.NamedType == "JSON" {
+		return `[{role: "user", content: "x"}]` // the only list of JSON is one of messages
+	}
 	if t.Elem != nil {
 		return "[" + literalFor(schema, name, t.Elem, id) + "]"
 	}
@@ -165,7 +168,7 @@ func TestEveryFieldAsksWhoCalls(t *testing.T) {
 	for _, field := range schema.Mutation.Fields {
 		id := "for " + field.Name
 		if field.Name != "createAgentState" {
-			create(t, s.as("ann"), id)
+			create(t, s.as("ann"), id, human("x"))
 		}
 		scope := scopeOf(t, ast.Mutation, field.Name)
 		_, errs := ask(t, s.as("only-"+scope), ast.Mutation, requestFor(schema, ast.Mutation, field, id))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"agentstate/internal/cli"
 	"agentstate/internal/config"
 )
+
+// schema is the text of the API, as it is documented.
+//
+//go:embed schema.graphqls
+var schema string
 
 // program is what the commands have from outside.
 type program struct {
@@ -70,6 +77,13 @@ func commands(p program) *cobra.Command {
 		exportCommand(p),
 		importCommand(p),
 		&cobra.Command{
+			Use: "schema", Short: "Print the schema of the GraphQL API", Args: noArguments,
+			RunE: func(*cobra.Command, []string) error {
+				_, err := io.WriteString(p.stdout, schema)
+				return err
+			},
+		},
+		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: noArguments,
 			RunE: func(*cobra.Command, []string) error {
 				_, err := fmt.Fprintln(p.stdout, service, versionOf())
@@ -77,6 +91,8 @@ func commands(p program) *cobra.Command {
 			},
 		},
 	)
+	streams := cli.Streams{In: os.Stdin, Out: p.stdout, Err: p.stderr, Environ: p.environ}
+	root.AddCommand(cli.Commands(streams, func(code int, cause error) error { return &exitError{code: code, cause: cause} })...)
 	ofCommand := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if cmd != root {

@@ -24,6 +24,7 @@ const (
 	stateFragment    = ` fragment state on AgentState {
 		id threadId version
 		messages { edges { cursor node { ...message } } nodes { ...message } pageInfo { ...info } totalCount }
+		pendingToolCalls { id name args messageId seq } changeCursor
 		messageCounts { total human ai system tool other }
 		context relevant plan { planId subtasks createdAt }
 		toolCalls { toolId planId tool parameters toolResponse createdAt }
@@ -84,6 +85,20 @@ var operations = []operation{
 	mutation("addToolCall", `toolCall { toolId planId tool parameters toolResponse createdAt } agentState { ...state }`, object{
 		"threadId": "all", "planId": "p", "tool": "t", "parameters": object{}, "toolResponse": []int{1}, "expectedVersion": 7,
 	}),
+	mutation("addLangChainMessages", `messages { ...message } duplicates agentState { ...state langChainMessages(format: FLAT, first: 1) }`, object{
+		"threadId": "all", "messages": []any{object{"role": "user", "content": "hi"}}, "createIfMissing": true, "expectedVersion": 8,
+		"reducer": "ADD_MESSAGES",
+	}),
+	mutation("updateMessage", `message { ...message } agentState { ...state }`, object{
+		"threadId": "all", "messageId": "m1", "expectedVersion": 9, "content": "new", "name": "x", "toolCallId": "c", "status": "ERROR",
+		"toolCalls": []object{{"id": "c2", "name": "search", "args": object{}}}, "metadata": object{}, "responseMetadata": object{"a": 1},
+		"usage": object{"inputTokens": 1, "outputTokens": 2, "totalTokens": 3},
+	}),
+	mutation("deleteMessage", `deletedMessageId agentState { ...state }`, object{"threadId": "all", "messageId": "m2", "expectedVersion": 10}),
+	mutation("truncateMessages", `deletedCount agentState { ...state }`, object{"threadId": "all", "afterSeq": 3, "expectedVersion": 11}),
+	mutation("forkAgentState", `agentState { ...state }`, object{
+		"threadId": "all", "upToSeq": 2, "newThreadId": "fork", "ttlSeconds": 60, "metadata": object{"a": 1},
+	}),
 	mutation("extendTtl", `ttl { ttlSeconds expiresAt }`, object{"threadId": "all", "ttlSeconds": 5000}),
 	{"agentState", `query($id: ID!) { agentState(threadId: $id) { ...state } }` + stateFragment, vars{"id": "all"}},
 	{"agentStateExists", `query($id: ID!) { agentStateExists(threadId: $id) }`, vars{"id": "all"}},
@@ -99,7 +114,7 @@ var operations = []operation{
 		status mode redisVersion connectedClients usedMemoryHuman keyspace latencyMs error warnings
 	} } }`, nil},
 	mutation("cleanupExpired", `deletedCount threadIds maxAgeDays dryRun`, object{"maxAgeDays": 0, "dryRun": true}),
-	mutation("deleteAgentState", `deletedThreadId`, object{"threadId": "all", "expectedVersion": 8}),
+	mutation("deleteAgentState", `deletedThreadId`, object{"threadId": "all", "expectedVersion": 12}),
 }
 
 const agentStatesQuery = `query($filter: AgentStateFilter) { agentStates(filter: $filter) {
@@ -109,6 +124,9 @@ const agentStatesQuery = `query($filter: AgentStateFilter) { agentStates(filter:
 // subscriptions are the fields of Subscription.
 var subscriptions = []operation{
 	{"messageAdded", `subscription($id: ID!, $after: String) { messageAdded(threadId: $id, after: $after) { ...message } }` + messageFragment, nil},
+	{"messageChanged", `subscription($id: ID!, $after: String) { messageChanged(threadId: $id, after: $after) {
+		kind threadId messageId seq message { ...message } version timestamp cursor
+	} }` + messageFragment, nil},
 	{"agentStateChanged", `subscription($id: ID!) { agentStateChanged(threadId: $id) { kind version agentState { ...state } } }` + stateFragment, nil},
 }
 
@@ -140,11 +158,14 @@ func TestEverySubscription(t *testing.T) {
 			created := create(t, s, transport.Name, human("m0"), human("m1"))
 			for _, o := range subscriptions {
 				after := created.Messages.Nodes[0].Cursor
+				if o.field == "messageChanged" {
+					after = created.ChangeCursor
+				}
 				stream := transport.Subscribe(t, s.Client, o.document, vars{"id": transport.Name, "after": after})
 				e, ok := stream.Within(0)
 				for !ok { // until the server listens, a change makes no event
-					s.Must(t, `mutation($id: ID!) { setContext(input: {threadId: $id, context: ""}) { agentState { version } } }`,
-						vars{"id": transport.Name}, nil)
+					s.Must(t, `mutation($id: ID!) { updateMessage(input: {threadId: $id, messageId: "m0", content: "x"}) { message { seq } }
+						setContext(input: {threadId: $id, context: ""}) { agentState { version } } }`, vars{"id": transport.Name}, nil)
 					e, ok = stream.Within(probe)
 				}
 				require.Empty(t, e.Errors)

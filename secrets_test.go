@@ -22,7 +22,7 @@ const marker = "xyzzy-plugh"
 // addresses are the keys of input whose strings say which thing is meant, and not what is in it.
 var addresses = []string{
 	"threadId", "messageId", "type", "status", "id", "toolCallId", "planId", "toolId", "timestamp", "createdAt",
-	"threadIdPattern", "lastUpdatedAfter", "lastUpdatedBefore",
+	"threadIdPattern", "lastUpdatedAfter", "lastUpdatedBefore", "newThreadId", "reducer", "role",
 }
 
 // marked gives a value of JSON with the marker in each string that is content, and how many there are.

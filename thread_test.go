@@ -21,6 +21,7 @@ type (
 // thread is an AgentState as tests read it. What was not selected is zero.
 type thread struct {
 	ID, ThreadID, Context  string
+	ChangeCursor           string
 	Version, TTLSeconds    int
 	Relevant               bool
 	Messages               page
@@ -86,7 +87,7 @@ func create(tb testing.TB, s *server, id string, messages ...object) thread {
 	tb.Helper()
 	var got struct{ CreateAgentState struct{ AgentState thread } }
 	s.Must(tb, `mutation($input: CreateAgentStateInput!) { createAgentState(input: $input) { agentState {
-		id threadId version createdAt lastUpdated ttlSeconds expiresAt messages(last: 1000) { nodes { messageId seq cursor } }
+		id threadId version createdAt lastUpdated ttlSeconds expiresAt changeCursor messages(last: 1000) { nodes { messageId seq cursor } }
 	} } }`, vars{"input": object{"threadId": id, "messages": messages}}, &got)
 	return got.CreateAgentState.AgentState
 }

@@ -43,6 +43,12 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AddLangChainMessagesPayload struct {
+		AgentState func(childComplexity int) int
+		Duplicates func(childComplexity int) int
+		Messages   func(childComplexity int) int
+	}
+
 	AddMessagePayload struct {
 		AgentState func(childComplexity int) int
 		Duplicate  func(childComplexity int) int
@@ -67,20 +73,23 @@ type ComplexityRoot struct {
 	}
 
 	AgentState struct {
-		Context       func(childComplexity int) int
-		CreatedAt     func(childComplexity int) int
-		ExpiresAt     func(childComplexity int) int
-		ID            func(childComplexity int) int
-		LastUpdated   func(childComplexity int) int
-		MessageCounts func(childComplexity int) int
-		Messages      func(childComplexity int, first *int, after *string, last *int, before *string, types []store.MessageType) int
-		Metadata      func(childComplexity int) int
-		Plan          func(childComplexity int) int
-		Relevant      func(childComplexity int) int
-		TTLSeconds    func(childComplexity int) int
-		ThreadID      func(childComplexity int) int
-		ToolCalls     func(childComplexity int) int
-		Version       func(childComplexity int) int
+		Context           func(childComplexity int) int
+		CreatedAt         func(childComplexity int) int
+		EditCursor        func(childComplexity int) int
+		ExpiresAt         func(childComplexity int) int
+		ID                func(childComplexity int) int
+		LangChainMessages func(childComplexity int, format MessageFormat, first *int, after *string, last *int, before *string) int
+		LastUpdated       func(childComplexity int) int
+		MessageCounts     func(childComplexity int) int
+		Messages          func(childComplexity int, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) int
+		Metadata          func(childComplexity int) int
+		PendingToolCalls  func(childComplexity int) int
+		Plan              func(childComplexity int) int
+		Relevant          func(childComplexity int) int
+		TTLSeconds        func(childComplexity int) int
+		ThreadID          func(childComplexity int) int
+		ToolCalls         func(childComplexity int) int
+		Version           func(childComplexity int) int
 	}
 
 	AgentStateChange struct {
@@ -116,8 +125,17 @@ type ComplexityRoot struct {
 		DeletedThreadID func(childComplexity int) int
 	}
 
+	DeleteMessagePayload struct {
+		AgentState       func(childComplexity int) int
+		DeletedMessageID func(childComplexity int) int
+	}
+
 	ExtendTtlPayload struct {
 		TTL func(childComplexity int) int
+	}
+
+	ForkAgentStatePayload struct {
+		AgentState func(childComplexity int) int
 	}
 
 	Health struct {
@@ -150,6 +168,17 @@ type ComplexityRoot struct {
 		Usage            func(childComplexity int) int
 	}
 
+	MessageChange struct {
+		Cursor    func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Message   func(childComplexity int) int
+		MessageID func(childComplexity int) int
+		Seq       func(childComplexity int) int
+		ThreadID  func(childComplexity int) int
+		Timestamp func(childComplexity int) int
+		Version   func(childComplexity int) int
+	}
+
 	MessageConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -178,17 +207,22 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AddMessage       func(childComplexity int, input AddMessageInput) int
-		AddMessages      func(childComplexity int, input AddMessagesInput) int
-		AddPlan          func(childComplexity int, input AddPlanInput) int
-		AddToolCall      func(childComplexity int, input AddToolCallInput) int
-		CleanupExpired   func(childComplexity int, input CleanupExpiredInput) int
-		CreateAgentState func(childComplexity int, input CreateAgentStateInput) int
-		DeleteAgentState func(childComplexity int, input DeleteAgentStateInput) int
-		ExtendTTL        func(childComplexity int, input ExtendTTLInput) int
-		SetContext       func(childComplexity int, input SetContextInput) int
-		SetRelevance     func(childComplexity int, input SetRelevanceInput) int
-		UpdateAgentState func(childComplexity int, input UpdateAgentStateInput) int
+		AddLangChainMessages func(childComplexity int, input AddLangChainMessagesInput) int
+		AddMessage           func(childComplexity int, input AddMessageInput) int
+		AddMessages          func(childComplexity int, input AddMessagesInput) int
+		AddPlan              func(childComplexity int, input AddPlanInput) int
+		AddToolCall          func(childComplexity int, input AddToolCallInput) int
+		CleanupExpired       func(childComplexity int, input CleanupExpiredInput) int
+		CreateAgentState     func(childComplexity int, input CreateAgentStateInput) int
+		DeleteAgentState     func(childComplexity int, input DeleteAgentStateInput) int
+		DeleteMessage        func(childComplexity int, input DeleteMessageInput) int
+		ExtendTTL            func(childComplexity int, input ExtendTTLInput) int
+		ForkAgentState       func(childComplexity int, input ForkAgentStateInput) int
+		SetContext           func(childComplexity int, input SetContextInput) int
+		SetRelevance         func(childComplexity int, input SetRelevanceInput) int
+		TruncateMessages     func(childComplexity int, input TruncateMessagesInput) int
+		UpdateAgentState     func(childComplexity int, input UpdateAgentStateInput) int
+		UpdateMessage        func(childComplexity int, input UpdateMessageInput) int
 	}
 
 	PageInfo struct {
@@ -196,6 +230,14 @@ type ComplexityRoot struct {
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
+	}
+
+	PendingToolCall struct {
+		Args      func(childComplexity int) int
+		ID        func(childComplexity int) int
+		MessageID func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Seq       func(childComplexity int) int
 	}
 
 	Plan struct {
@@ -239,6 +281,7 @@ type ComplexityRoot struct {
 	Subscription struct {
 		AgentStateChanged func(childComplexity int, threadID string) int
 		MessageAdded      func(childComplexity int, threadID string, after *string) int
+		MessageChanged    func(childComplexity int, threadID string, after *string) int
 	}
 
 	ThreadIdConnection struct {
@@ -262,6 +305,11 @@ type ComplexityRoot struct {
 		ToolResponse func(childComplexity int) int
 	}
 
+	TruncateMessagesPayload struct {
+		AgentState   func(childComplexity int) int
+		DeletedCount func(childComplexity int) int
+	}
+
 	Ttl struct {
 		ExpiresAt  func(childComplexity int) int
 		TTLSeconds func(childComplexity int) int
@@ -269,6 +317,11 @@ type ComplexityRoot struct {
 
 	UpdateAgentStatePayload struct {
 		AgentState func(childComplexity int) int
+	}
+
+	UpdateMessagePayload struct {
+		AgentState func(childComplexity int) int
+		Message    func(childComplexity int) int
 	}
 
 	Usage struct {
@@ -283,7 +336,8 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type AgentStateResolver interface {
-	Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType) (*MessageConnection, error)
+	Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) (*MessageConnection, error)
+	LangChainMessages(ctx context.Context, obj *store.AgentState, format MessageFormat, first *int, after *string, last *int, before *string) ([]json.RawMessage, error)
 }
 type AgentStateConnectionResolver interface {
 	TotalCount(ctx context.Context, obj *AgentStateConnection) (int, error)
@@ -294,6 +348,11 @@ type MutationResolver interface {
 	DeleteAgentState(ctx context.Context, input DeleteAgentStateInput) (*DeleteAgentStatePayload, error)
 	AddMessage(ctx context.Context, input AddMessageInput) (*AddMessagePayload, error)
 	AddMessages(ctx context.Context, input AddMessagesInput) (*AddMessagesPayload, error)
+	AddLangChainMessages(ctx context.Context, input AddLangChainMessagesInput) (*AddLangChainMessagesPayload, error)
+	UpdateMessage(ctx context.Context, input UpdateMessageInput) (*UpdateMessagePayload, error)
+	DeleteMessage(ctx context.Context, input DeleteMessageInput) (*DeleteMessagePayload, error)
+	TruncateMessages(ctx context.Context, input TruncateMessagesInput) (*TruncateMessagesPayload, error)
+	ForkAgentState(ctx context.Context, input ForkAgentStateInput) (*ForkAgentStatePayload, error)
 	SetContext(ctx context.Context, input SetContextInput) (*SetContextPayload, error)
 	SetRelevance(ctx context.Context, input SetRelevanceInput) (*SetRelevancePayload, error)
 	AddPlan(ctx context.Context, input AddPlanInput) (*AddPlanPayload, error)
@@ -315,6 +374,7 @@ type QueryResolver interface {
 type SubscriptionResolver interface {
 	MessageAdded(ctx context.Context, threadID string, after *string) (<-chan *store.Message, error)
 	AgentStateChanged(ctx context.Context, threadID string) (<-chan *AgentStateChange, error)
+	MessageChanged(ctx context.Context, threadID string, after *string) (<-chan *MessageChange, error)
 }
 type ThreadIdConnectionResolver interface {
 	TotalCount(ctx context.Context, obj *ThreadIDConnection) (int, error)
@@ -337,6 +397,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AddLangChainMessagesPayload.agentState":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.AgentState(childComplexity), true
+	case "AddLangChainMessagesPayload.duplicates":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.Duplicates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.Duplicates(childComplexity), true
+	case "AddLangChainMessagesPayload.messages":
+		if e.ComplexityRoot.AddLangChainMessagesPayload.Messages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddLangChainMessagesPayload.Messages(childComplexity), true
 
 	case "AddMessagePayload.agentState":
 		if e.ComplexityRoot.AddMessagePayload.AgentState == nil {
@@ -420,6 +499,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AgentState.CreatedAt(childComplexity), true
+	case "AgentState.changeCursor":
+		if e.ComplexityRoot.AgentState.EditCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgentState.EditCursor(childComplexity), true
 	case "AgentState.expiresAt":
 		if e.ComplexityRoot.AgentState.ExpiresAt == nil {
 			break
@@ -432,6 +517,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AgentState.ID(childComplexity), true
+	case "AgentState.langChainMessages":
+		if e.ComplexityRoot.AgentState.LangChainMessages == nil {
+			break
+		}
+
+		args, err := ec.field_AgentState_langChainMessages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AgentState.LangChainMessages(childComplexity, args["format"].(MessageFormat), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "AgentState.lastUpdated":
 		if e.ComplexityRoot.AgentState.LastUpdated == nil {
 			break
@@ -454,13 +550,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.AgentState.Messages(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["types"].([]store.MessageType)), true
+		return e.ComplexityRoot.AgentState.Messages(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["types"].([]store.MessageType), args["wholeToolCalls"].(bool)), true
 	case "AgentState.metadata":
 		if e.ComplexityRoot.AgentState.Metadata == nil {
 			break
 		}
 
 		return e.ComplexityRoot.AgentState.Metadata(childComplexity), true
+	case "AgentState.pendingToolCalls":
+		if e.ComplexityRoot.AgentState.PendingToolCalls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgentState.PendingToolCalls(childComplexity), true
 	case "AgentState.plan":
 		if e.ComplexityRoot.AgentState.Plan == nil {
 			break
@@ -594,12 +696,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeleteAgentStatePayload.DeletedThreadID(childComplexity), true
 
+	case "DeleteMessagePayload.agentState":
+		if e.ComplexityRoot.DeleteMessagePayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteMessagePayload.AgentState(childComplexity), true
+	case "DeleteMessagePayload.deletedMessageId":
+		if e.ComplexityRoot.DeleteMessagePayload.DeletedMessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteMessagePayload.DeletedMessageID(childComplexity), true
+
 	case "ExtendTtlPayload.ttl":
 		if e.ComplexityRoot.ExtendTtlPayload.TTL == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ExtendTtlPayload.TTL(childComplexity), true
+
+	case "ForkAgentStatePayload.agentState":
+		if e.ComplexityRoot.ForkAgentStatePayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ForkAgentStatePayload.AgentState(childComplexity), true
 
 	case "Health.environment":
 		if e.ComplexityRoot.Health.Environment == nil {
@@ -747,6 +869,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Message.Usage(childComplexity), true
 
+	case "MessageChange.cursor":
+		if e.ComplexityRoot.MessageChange.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Cursor(childComplexity), true
+	case "MessageChange.kind":
+		if e.ComplexityRoot.MessageChange.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Kind(childComplexity), true
+	case "MessageChange.message":
+		if e.ComplexityRoot.MessageChange.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Message(childComplexity), true
+	case "MessageChange.messageId":
+		if e.ComplexityRoot.MessageChange.MessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.MessageID(childComplexity), true
+	case "MessageChange.seq":
+		if e.ComplexityRoot.MessageChange.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Seq(childComplexity), true
+	case "MessageChange.threadId":
+		if e.ComplexityRoot.MessageChange.ThreadID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.ThreadID(childComplexity), true
+	case "MessageChange.timestamp":
+		if e.ComplexityRoot.MessageChange.Timestamp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Timestamp(childComplexity), true
+	case "MessageChange.version":
+		if e.ComplexityRoot.MessageChange.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.Version(childComplexity), true
+
 	case "MessageConnection.edges":
 		if e.ComplexityRoot.MessageConnection.Edges == nil {
 			break
@@ -841,6 +1012,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MessageToolCall.Name(childComplexity), true
 
+	case "Mutation.addLangChainMessages":
+		if e.ComplexityRoot.Mutation.AddLangChainMessages == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addLangChainMessages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddLangChainMessages(childComplexity, args["input"].(AddLangChainMessagesInput)), true
 	case "Mutation.addMessage":
 		if e.ComplexityRoot.Mutation.AddMessage == nil {
 			break
@@ -918,6 +1100,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAgentState(childComplexity, args["input"].(DeleteAgentStateInput)), true
+	case "Mutation.deleteMessage":
+		if e.ComplexityRoot.Mutation.DeleteMessage == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteMessage_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteMessage(childComplexity, args["input"].(DeleteMessageInput)), true
 	case "Mutation.extendTtl":
 		if e.ComplexityRoot.Mutation.ExtendTTL == nil {
 			break
@@ -929,6 +1122,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ExtendTTL(childComplexity, args["input"].(ExtendTTLInput)), true
+	case "Mutation.forkAgentState":
+		if e.ComplexityRoot.Mutation.ForkAgentState == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_forkAgentState_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ForkAgentState(childComplexity, args["input"].(ForkAgentStateInput)), true
 	case "Mutation.setContext":
 		if e.ComplexityRoot.Mutation.SetContext == nil {
 			break
@@ -951,6 +1155,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetRelevance(childComplexity, args["input"].(SetRelevanceInput)), true
+	case "Mutation.truncateMessages":
+		if e.ComplexityRoot.Mutation.TruncateMessages == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_truncateMessages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.TruncateMessages(childComplexity, args["input"].(TruncateMessagesInput)), true
 	case "Mutation.updateAgentState":
 		if e.ComplexityRoot.Mutation.UpdateAgentState == nil {
 			break
@@ -962,6 +1177,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateAgentState(childComplexity, args["input"].(UpdateAgentStateInput)), true
+	case "Mutation.updateMessage":
+		if e.ComplexityRoot.Mutation.UpdateMessage == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateMessage_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateMessage(childComplexity, args["input"].(UpdateMessageInput)), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -987,6 +1213,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PendingToolCall.args":
+		if e.ComplexityRoot.PendingToolCall.Args == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PendingToolCall.Args(childComplexity), true
+	case "PendingToolCall.id":
+		if e.ComplexityRoot.PendingToolCall.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PendingToolCall.ID(childComplexity), true
+	case "PendingToolCall.messageId":
+		if e.ComplexityRoot.PendingToolCall.MessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PendingToolCall.MessageID(childComplexity), true
+	case "PendingToolCall.name":
+		if e.ComplexityRoot.PendingToolCall.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PendingToolCall.Name(childComplexity), true
+	case "PendingToolCall.seq":
+		if e.ComplexityRoot.PendingToolCall.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PendingToolCall.Seq(childComplexity), true
 
 	case "Plan.createdAt":
 		if e.ComplexityRoot.Plan.CreatedAt == nil {
@@ -1189,6 +1446,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.MessageAdded(childComplexity, args["threadId"].(string), args["after"].(*string)), true
+	case "Subscription.messageChanged":
+		if e.ComplexityRoot.Subscription.MessageChanged == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_messageChanged_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.MessageChanged(childComplexity, args["threadId"].(string), args["after"].(*string)), true
 
 	case "ThreadIdConnection.edges":
 		if e.ComplexityRoot.ThreadIdConnection.Edges == nil {
@@ -1265,6 +1533,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ToolExecution.ToolResponse(childComplexity), true
 
+	case "TruncateMessagesPayload.agentState":
+		if e.ComplexityRoot.TruncateMessagesPayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TruncateMessagesPayload.AgentState(childComplexity), true
+	case "TruncateMessagesPayload.deletedCount":
+		if e.ComplexityRoot.TruncateMessagesPayload.DeletedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TruncateMessagesPayload.DeletedCount(childComplexity), true
+
 	case "Ttl.expiresAt":
 		if e.ComplexityRoot.Ttl.ExpiresAt == nil {
 			break
@@ -1284,6 +1565,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UpdateAgentStatePayload.AgentState(childComplexity), true
+
+	case "UpdateMessagePayload.agentState":
+		if e.ComplexityRoot.UpdateMessagePayload.AgentState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMessagePayload.AgentState(childComplexity), true
+	case "UpdateMessagePayload.message":
+		if e.ComplexityRoot.UpdateMessagePayload.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMessagePayload.Message(childComplexity), true
 
 	case "Usage.inputTokens":
 		if e.ComplexityRoot.Usage.InputTokens == nil {
@@ -1313,6 +1607,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AddLangChainMessagesInput", ec.unmarshalInputAddLangChainMessagesInput),
 			graphql.NewInputUnmarshaler("AddMessageInput", ec.unmarshalInputAddMessageInput),
 			graphql.NewInputUnmarshaler("AddMessagesInput", ec.unmarshalInputAddMessagesInput),
 			graphql.NewInputUnmarshaler("AddPlanInput", ec.unmarshalInputAddPlanInput),
@@ -1321,14 +1616,18 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CleanupExpiredInput", ec.unmarshalInputCleanupExpiredInput),
 			graphql.NewInputUnmarshaler("CreateAgentStateInput", ec.unmarshalInputCreateAgentStateInput),
 			graphql.NewInputUnmarshaler("DeleteAgentStateInput", ec.unmarshalInputDeleteAgentStateInput),
+			graphql.NewInputUnmarshaler("DeleteMessageInput", ec.unmarshalInputDeleteMessageInput),
 			graphql.NewInputUnmarshaler("ExtendTtlInput", ec.unmarshalInputExtendTtlInput),
+			graphql.NewInputUnmarshaler("ForkAgentStateInput", ec.unmarshalInputForkAgentStateInput),
 			graphql.NewInputUnmarshaler("MessageInput", ec.unmarshalInputMessageInput),
 			graphql.NewInputUnmarshaler("MessageToolCallInput", ec.unmarshalInputMessageToolCallInput),
 			graphql.NewInputUnmarshaler("PlanInput", ec.unmarshalInputPlanInput),
 			graphql.NewInputUnmarshaler("SetContextInput", ec.unmarshalInputSetContextInput),
 			graphql.NewInputUnmarshaler("SetRelevanceInput", ec.unmarshalInputSetRelevanceInput),
 			graphql.NewInputUnmarshaler("ToolExecutionInput", ec.unmarshalInputToolExecutionInput),
+			graphql.NewInputUnmarshaler("TruncateMessagesInput", ec.unmarshalInputTruncateMessagesInput),
 			graphql.NewInputUnmarshaler("UpdateAgentStateInput", ec.unmarshalInputUpdateAgentStateInput),
+			graphql.NewInputUnmarshaler("UpdateMessageInput", ec.unmarshalInputUpdateMessageInput),
 			graphql.NewInputUnmarshaler("UsageInput", ec.unmarshalInputUsageInput),
 		)
 	}
@@ -1468,7 +1767,40 @@ type AgentState {
     before: String
     "Only messages of these types, 1 to 7 of them. The page is then searched for: a rare type in a long thread takes longer."
     types: [MessageType!]
+    """
+    Never cut a tool call from its answers: with ` + "`" + `last` + "`" + ` (or neither) the page goes on backwards to the AI message that asked for the
+    answers at its beginning, with ` + "`" + `first` + "`" + ` forwards to the answers of the calls at its end. So it may hold more messages than asked for, up
+    to 1000. Models refuse a history that is cut there. Not together with ` + "`" + `types` + "`" + `.
+    """
+    wholeToolCalls: Boolean! = false
   ): MessageConnection!
+  """
+  The messages in a form of LangChain or OpenAI, paged as ` + "`" + `messages` + "`" + ` are. What came in a form comes back in it as it was, equal as JSON:
+  unknown types and fields, content blocks, nulls and the digits of numbers too. In another form comes everything that both can say; what the
+  asked form has no place for is BAD_USER_INPUT, which names the message and the field, and nothing is left out silently.
+  """
+  langChainMessages(
+    "The form."
+    format: MessageFormat!
+    "The first so many, 1 to 1000. Not together with ` + "`" + `last` + "`" + `."
+    first: Int
+    "Only those behind this cursor."
+    after: String
+    "The last so many, 1 to 1000; 50 where neither is given. Not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only those ahead of this cursor."
+    before: String
+  ): [JSON!]!
+  """
+  The tool calls that AI messages have asked for and no TOOL message has answered yet, in the order in which they were asked for. They are
+  looked for among the last 1000 messages. A call without an id cannot be answered and is not among them.
+  """
+  pendingToolCalls: [PendingToolCall!]!
+  """
+  The position behind the last change of a message that was there already: give it to ` + "`" + `messageChanged` + "`" + ` as ` + "`" + `after` + "`" + ` to hear of every such
+  change since the thread was read. Opaque.
+  """
+  changeCursor: String!
   "How many messages the thread holds, in all and by type."
   messageCounts: MessageCounts!
   "The reduced context: the agent's medium-term memory of the thread. At most 256 KiB; empty on creation unless given."
@@ -1551,7 +1883,7 @@ type Message {
   threadId: ID!
   "The id of the message, unique in its thread: as the writer gave it, or a UUIDv7."
   messageId: ID!
-  "The place of the message in its thread: 1, 2, 3, … in the order of arrival; never reused."
+  "The place of the message in its thread: 1, 2, 3, … in the order of arrival; never reused. The number of a message that was deleted stays empty."
   seq: Int!
   "The position of the message: give it back as ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `. Opaque; valid as long as the thread lives."
   cursor: String!
@@ -1589,6 +1921,20 @@ type MessageToolCall {
   args: JSON!
 }
 
+"A tool call that waits for its answer."
+type PendingToolCall {
+  "The id of the call: the ` + "`" + `toolCallId` + "`" + ` of the TOOL message that will answer it."
+  id: ID!
+  "The name of the tool."
+  name: String!
+  "The arguments of the call: any JSON value, verbatim."
+  args: JSON!
+  "The AI message that asks for it."
+  messageId: ID!
+  "The place of that message in the thread."
+  seq: Int!
+}
+
 "What a model used for a message (LangChain's ` + "`" + `usage_metadata` + "`" + `)."
 type Usage {
   "Tokens of the prompt."
@@ -1615,6 +1961,42 @@ enum MessageType {
   CHAT
   "Anything else."
   OTHER
+}
+
+"A form of messages of LangChain or OpenAI."
+enum MessageFormat {
+  """
+  ` + "`" + `{"type", "data"}` + "`" + ` as Python's ` + "`" + `message_to_dict` + "`" + ` writes it and ` + "`" + `messages_from_dict` + "`" + ` reads it: ` + "`" + `data` + "`" + ` repeats the type, and has null for what is
+  not set.
+  """
+  PYTHON
+  """
+  ` + "`" + `{"type", "data"}` + "`" + ` as JavaScript's ` + "`" + `toDict` + "`" + ` writes it and ` + "`" + `mapStoredMessagesToChatMessages` + "`" + ` reads it: ` + "`" + `data` + "`" + ` has only what was set. What
+  came as a constructor (` + "`" + `{"lc": 1, "type": "constructor", "id", "kwargs"}` + "`" + `) has its ` + "`" + `kwargs` + "`" + ` as ` + "`" + `data` + "`" + `.
+  """
+  JAVASCRIPT
+  """
+  The type beside the other fields, as ` + "`" + `convert_to_messages` + "`" + ` and ` + "`" + `coerceMessageLikeToMessage` + "`" + ` read it: ` + "`" + `{"type": "human", "content": "…"}` + "`" + `; what came with a ` + "`" + `role` + "`" + `
+  has that.
+  """
+  FLAT
+  """
+  A message of OpenAI's chat completions: ` + "`" + `{"role", "content", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}` + "`" + `. It has no
+  place for the ids of messages, which are left out.
+  """
+  OPENAI
+}
+
+"How added messages are put together with those that are there."
+enum MessageReducer {
+  "Behind the others. An id that is there with the same content is a duplicate; with other content it is ALREADY_EXISTS."
+  APPEND
+  """
+  As LangGraph's ` + "`" + `add_messages` + "`" + ` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
+  and one of the type ` + "`" + `remove` + "`" + ` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
+  ` + "`" + `__remove_all__` + "`" + `.
+  """
+  ADD_MESSAGES
 }
 
 "How the run of a tool ended."
@@ -1873,6 +2255,48 @@ type Mutation {
     "The messages and their thread."
     input: AddMessagesInput!
   ): AddMessagesPayload!
+  """
+  Adds messages in the forms of LangChain and OpenAI, all or none, as one change: ` + "`" + `{"type", "data"}` + "`" + ` of Python and JavaScript, flat objects with ` + "`" + `type` + "`" + ` or
+  ` + "`" + `role` + "`" + `, serialized constructors (` + "`" + `"lc": 1` + "`" + `), and those of OpenAI's chat completions, told apart by their shape, also mixed. They are kept
+  whole: see ` + "`" + `AgentState.langChainMessages` + "`" + `. A message without an ` + "`" + `id` + "`" + ` gets a UUIDv7; give one to make sending again safe.
+  """
+  addLangChainMessages(
+    "The messages and their thread."
+    input: AddLangChainMessagesInput!
+  ): AddLangChainMessagesPayload!
+  """
+  Changes a message in its place: its id, type, ` + "`" + `seq` + "`" + ` and ` + "`" + `cursor` + "`" + ` stay. What is left out stays; null clears where the field may be null.
+  Listeners hear of it by ` + "`" + `messageChanged` + "`" + `. Where two change the same message at the same time, both changes happen.
+  """
+  updateMessage(
+    "What to change, and of which message."
+    input: UpdateMessageInput!
+  ): UpdateMessagePayload!
+  """
+  Deletes a message. Its ` + "`" + `seq` + "`" + ` stays empty, and the cursors of all others hold; its id may be used again. Its tool calls, or the calls that it
+  answers, stay where they are: delete them too where a model is to read the thread.
+  """
+  deleteMessage(
+    "Which message."
+    input: DeleteMessageInput!
+  ): DeleteMessagePayload!
+  """
+  Deletes all messages behind a ` + "`" + `seq` + "`" + `: to answer anew from there. Where there are none nothing is changed. Messages that are added then get
+  numbers that were never used, so that cursors hold.
+  """
+  truncateMessages(
+    "Where to cut which thread."
+    input: TruncateMessagesInput!
+  ): TruncateMessagesPayload!
+  """
+  Makes a new thread of the beginning of another one, to go on differently: its messages up to a ` + "`" + `seq` + "`" + ` with their ids, numbers and times, its
+  context, relevance, plans, tool runs and metadata. The new thread has version 1 and cursors of its own. Nothing is seen of it before it is
+  whole.
+  """
+  forkAgentState(
+    "Which thread, up to where, and as what."
+    input: ForkAgentStateInput!
+  ): ForkAgentStatePayload!
   "Sets the reduced context of a thread."
   setContext(
     "The context and its thread."
@@ -2091,6 +2515,120 @@ type AddMessagesPayload {
   duplicates: Int!
 }
 
+"Messages of LangChain or OpenAI to add, and where."
+input AddLangChainMessagesInput {
+  "The id of the thread."
+  threadId: ID!
+  "The messages in their order, 1 to 500, each at most 256 KiB."
+  messages: [JSON!]!
+  "Create the thread, with the defaults of ` + "`" + `createAgentState` + "`" + `, if there is none of that id; NOT_FOUND otherwise."
+  createIfMissing: Boolean! = false
+  "Add the messages only if this is the thread's ` + "`" + `version` + "`" + `; CONFLICT otherwise. 0 stands for a thread that does not exist yet. Not checked where it is left out."
+  expectedVersion: Int
+  "How they are put together with the messages that are there."
+  reducer: MessageReducer! = APPEND
+}
+
+"The added messages."
+type AddLangChainMessagesPayload {
+  "The messages as they are stored, in the order in which they were given, without those of the type ` + "`" + `remove` + "`" + `."
+  messages: [Message!]!
+  "The thread after the change."
+  agentState: AgentState!
+  "How many of the messages the thread had already."
+  duplicates: Int!
+}
+
+"What to change of a message. What is left out stays."
+input UpdateMessageInput {
+  "The id of the thread."
+  threadId: ID!
+  "The id of the message."
+  messageId: ID!
+  "Change the message only if this is the thread's ` + "`" + `version` + "`" + `; CONFLICT otherwise. Not checked where it is left out."
+  expectedVersion: Int
+  "The content: a string, or a list of content blocks (strings and objects). Not null."
+  content: JSON
+  "The name of the speaker, 1 to 255 bytes; null for none."
+  name: String
+  "All tool calls of the message, at most 128; null for none."
+  toolCalls: [MessageToolCallInput!]
+  "For a TOOL message: the id of the tool call that it answers, 1 to 255 bytes; null for none."
+  toolCallId: ID
+  "For a TOOL message: whether the tool succeeded; null for unknown."
+  status: ToolStatus
+  "LangChain's ` + "`" + `additional_kwargs` + "`" + `: a JSON object; null is ` + "`" + `{}` + "`" + `."
+  metadata: JSON
+  "LangChain's ` + "`" + `response_metadata` + "`" + `: a JSON object; null is ` + "`" + `{}` + "`" + `."
+  responseMetadata: JSON
+  "The tokens that the model used; null for unknown."
+  usage: UsageInput
+}
+
+"The changed message."
+type UpdateMessagePayload {
+  "The message after the change."
+  message: Message!
+  "The thread after the change."
+  agentState: AgentState!
+}
+
+"Which message to delete."
+input DeleteMessageInput {
+  "The id of the thread."
+  threadId: ID!
+  "The id of the message."
+  messageId: ID!
+  "Delete the message only if this is the thread's ` + "`" + `version` + "`" + `; CONFLICT otherwise. Not checked where it is left out."
+  expectedVersion: Int
+}
+
+"The deleted message."
+type DeleteMessagePayload {
+  "The id of the message that is gone."
+  deletedMessageId: ID!
+  "The thread after the change."
+  agentState: AgentState!
+}
+
+"Where to cut a thread."
+input TruncateMessagesInput {
+  "The id of the thread."
+  threadId: ID!
+  "The ` + "`" + `seq` + "`" + ` of the last message that stays; 0 deletes all."
+  afterSeq: Int!
+  "Delete the messages only if this is the thread's ` + "`" + `version` + "`" + `; CONFLICT otherwise. Not checked where it is left out."
+  expectedVersion: Int
+}
+
+"What was deleted."
+type TruncateMessagesPayload {
+  "How many messages are gone."
+  deletedCount: Int!
+  "The thread after the change."
+  agentState: AgentState!
+}
+
+"What to make a new thread of."
+input ForkAgentStateInput {
+  "The id of the thread to begin with."
+  threadId: ID!
+  "The ` + "`" + `seq` + "`" + ` of the last message that the new thread gets; 0 for none, all of them where it is left out."
+  upToSeq: Int
+  "The id of the new thread, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out. ALREADY_EXISTS where it is in use."
+  newThreadId: ID
+  "The TTL of the new thread in seconds, 1 to 31,536,000; that of the other one where it is left out."
+  ttlSeconds: Int
+  "A JSON object of the application's own for the new thread, at most 64 KiB; that of the other one where it is left out."
+  metadata: JSON
+}
+
+"The new thread."
+type ForkAgentStatePayload {
+  "The thread."
+  agentState: AgentState!
+}
+
 "A context to set, and where."
 input SetContextInput {
   "The id of the thread."
@@ -2222,6 +2760,18 @@ type Subscription {
     "The id of the thread."
     threadId: ID!
   ): AgentStateChange!
+  """
+  The changes of messages that the thread has had already: each once, in their order, none missing. With ` + "`" + `after` + "`" + `, first all behind that
+  cursor and then each new one; without it, those from the moment of subscribing on. To miss nothing, read the thread with its
+  ` + "`" + `changeCursor` + "`" + ` and subscribe behind that. The stream completes when the thread is deleted or expires. The last 1000 changes of a thread are
+  kept; CURSOR_EXPIRED says that more have happened: read the messages anew, and go on behind its ` + "`" + `newestCursor` + "`" + `.
+  """
+  messageChanged(
+    "The id of the thread."
+    threadId: ID!
+    "The ` + "`" + `cursor` + "`" + ` of the last change that the listener has, or the ` + "`" + `changeCursor` + "`" + ` of a thread that it has read."
+    after: String
+  ): MessageChange!
 }
 
 "A change of a thread."
@@ -2245,6 +2795,36 @@ enum AgentStateChangeKind {
   "Its time was over."
   EXPIRED
 }
+
+"A change of messages that a thread has had already."
+type MessageChange {
+  "What happened."
+  kind: MessageChangeKind!
+  "The thread that the message belongs to."
+  threadId: ID!
+  "The id of the message; null for TRUNCATED."
+  messageId: ID
+  "The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it, up to the change, are gone."
+  seq: Int!
+  "For UPDATED: what the message is now; null where it has been deleted since. Null otherwise."
+  message: Message
+  "The version of the thread with the change."
+  version: Int!
+  "When it happened."
+  timestamp: DateTime!
+  "The position of the change: give it back as ` + "`" + `after` + "`" + `. Opaque."
+  cursor: String!
+}
+
+"What happened to messages."
+enum MessageChangeKind {
+  "A message was changed in its place, by ` + "`" + `updateMessage` + "`" + ` or ` + "`" + `addLangChainMessages` + "`" + `."
+  UPDATED
+  "A message was deleted."
+  DELETED
+  "All messages behind a number were deleted."
+  TRUNCATED
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -2252,6 +2832,18 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AddLangChainMessagesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "messages":
+		return ec.fieldContext_AddLangChainMessagesPayload_messages(ctx, field)
+	case "agentState":
+		return ec.fieldContext_AddLangChainMessagesPayload_agentState(ctx, field)
+	case "duplicates":
+		return ec.fieldContext_AddLangChainMessagesPayload_duplicates(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddLangChainMessagesPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_AddMessagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -2309,6 +2901,12 @@ func (ec *executionContext) childFields_AgentState(ctx context.Context, field gr
 		return ec.fieldContext_AgentState_version(ctx, field)
 	case "messages":
 		return ec.fieldContext_AgentState_messages(ctx, field)
+	case "langChainMessages":
+		return ec.fieldContext_AgentState_langChainMessages(ctx, field)
+	case "pendingToolCalls":
+		return ec.fieldContext_AgentState_pendingToolCalls(ctx, field)
+	case "changeCursor":
+		return ec.fieldContext_AgentState_changeCursor(ctx, field)
 	case "messageCounts":
 		return ec.fieldContext_AgentState_messageCounts(ctx, field)
 	case "context":
@@ -2399,12 +2997,30 @@ func (ec *executionContext) childFields_DeleteAgentStatePayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type DeleteAgentStatePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteMessagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedMessageId":
+		return ec.fieldContext_DeleteMessagePayload_deletedMessageId(ctx, field)
+	case "agentState":
+		return ec.fieldContext_DeleteMessagePayload_agentState(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteMessagePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ExtendTtlPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ttl":
 		return ec.fieldContext_ExtendTtlPayload_ttl(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExtendTtlPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ForkAgentStatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "agentState":
+		return ec.fieldContext_ForkAgentStatePayload_agentState(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ForkAgentStatePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Health(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2465,6 +3081,28 @@ func (ec *executionContext) childFields_Message(ctx context.Context, field graph
 		return ec.fieldContext_Message_timestamp(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Message", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_MessageChange_kind(ctx, field)
+	case "threadId":
+		return ec.fieldContext_MessageChange_threadId(ctx, field)
+	case "messageId":
+		return ec.fieldContext_MessageChange_messageId(ctx, field)
+	case "seq":
+		return ec.fieldContext_MessageChange_seq(ctx, field)
+	case "message":
+		return ec.fieldContext_MessageChange_message(ctx, field)
+	case "version":
+		return ec.fieldContext_MessageChange_version(ctx, field)
+	case "timestamp":
+		return ec.fieldContext_MessageChange_timestamp(ctx, field)
+	case "cursor":
+		return ec.fieldContext_MessageChange_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageChange", field.Name)
 }
 
 func (ec *executionContext) childFields_MessageConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2533,6 +3171,22 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PendingToolCall(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PendingToolCall_id(ctx, field)
+	case "name":
+		return ec.fieldContext_PendingToolCall_name(ctx, field)
+	case "args":
+		return ec.fieldContext_PendingToolCall_args(ctx, field)
+	case "messageId":
+		return ec.fieldContext_PendingToolCall_messageId(ctx, field)
+	case "seq":
+		return ec.fieldContext_PendingToolCall_seq(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PendingToolCall", field.Name)
 }
 
 func (ec *executionContext) childFields_Plan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2629,6 +3283,16 @@ func (ec *executionContext) childFields_ToolExecution(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ToolExecution", field.Name)
 }
 
+func (ec *executionContext) childFields_TruncateMessagesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedCount":
+		return ec.fieldContext_TruncateMessagesPayload_deletedCount(ctx, field)
+	case "agentState":
+		return ec.fieldContext_TruncateMessagesPayload_agentState(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TruncateMessagesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Ttl(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ttlSeconds":
@@ -2645,6 +3309,16 @@ func (ec *executionContext) childFields_UpdateAgentStatePayload(ctx context.Cont
 		return ec.fieldContext_UpdateAgentStatePayload_agentState(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateAgentStatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateMessagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "message":
+		return ec.fieldContext_UpdateMessagePayload_message(ctx, field)
+	case "agentState":
+		return ec.fieldContext_UpdateMessagePayload_agentState(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateMessagePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Usage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2775,6 +3449,52 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_AgentState_langChainMessages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "format",
+		func(ctx context.Context, v any) (MessageFormat, error) {
+			return ec.unmarshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["format"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_AgentState_messages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2818,6 +3538,28 @@ func (ec *executionContext) field_AgentState_messages_args(ctx context.Context, 
 		return nil, err
 	}
 	args["types"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "wholeToolCalls",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["wholeToolCalls"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_addLangChainMessages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (AddLangChainMessagesInput, error) {
+			return ec.unmarshalNAddLangChainMessagesInput2agentstateᚋgraphᚐAddLangChainMessagesInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -2919,12 +3661,40 @@ func (ec *executionContext) field_Mutation_deleteAgentState_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteMessage_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (DeleteMessageInput, error) {
+			return ec.unmarshalNDeleteMessageInput2agentstateᚋgraphᚐDeleteMessageInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_extendTtl_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (ExtendTTLInput, error) {
 			return ec.unmarshalNExtendTtlInput2agentstateᚋgraphᚐExtendTTLInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_forkAgentState_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (ForkAgentStateInput, error) {
+			return ec.unmarshalNForkAgentStateInput2agentstateᚋgraphᚐForkAgentStateInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2961,12 +3731,40 @@ func (ec *executionContext) field_Mutation_setRelevance_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_truncateMessages_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (TruncateMessagesInput, error) {
+			return ec.unmarshalNTruncateMessagesInput2agentstateᚋgraphᚐTruncateMessagesInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateAgentState_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (UpdateAgentStateInput, error) {
 			return ec.unmarshalNUpdateAgentStateInput2agentstateᚋgraphᚐUpdateAgentStateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateMessage_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (UpdateMessageInput, error) {
+			return ec.unmarshalNUpdateMessageInput2agentstateᚋgraphᚐUpdateMessageInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3179,6 +3977,28 @@ func (ec *executionContext) field_Subscription_messageAdded_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Subscription_messageChanged_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "threadId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["threadId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field___Directive_args_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3252,6 +4072,93 @@ func (ec *executionContext) field___Type_inputFields_args(ctx context.Context, r
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AddLangChainMessagesPayload_messages(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_messages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Messages, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*store.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚕᚖagentstateᚋstoreᚐMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_messages(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddLangChainMessagesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Message(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddLangChainMessagesPayload_agentState(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddLangChainMessagesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddLangChainMessagesPayload_duplicates(ctx context.Context, field graphql.CollectedField, obj *AddLangChainMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddLangChainMessagesPayload_duplicates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duplicates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddLangChainMessagesPayload_duplicates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddLangChainMessagesPayload", field, false, false, "Int")
+}
 
 func (ec *executionContext) _AddMessagePayload_message(ctx context.Context, field graphql.CollectedField, obj *AddMessagePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -3657,7 +4564,7 @@ func (ec *executionContext) _AgentState_messages(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.AgentState().Messages(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["types"].([]store.MessageType))
+			return ec.Resolvers.AgentState().Messages(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["types"].([]store.MessageType), fc.Args["wholeToolCalls"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MessageConnection) graphql.Marshaler {
@@ -3689,6 +4596,105 @@ func (ec *executionContext) fieldContext_AgentState_messages(ctx context.Context
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AgentState_langChainMessages(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AgentState_langChainMessages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.AgentState().LangChainMessages(ctx, obj, fc.Args["format"].(MessageFormat), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AgentState_langChainMessages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AgentState",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type JSON does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_AgentState_langChainMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AgentState_pendingToolCalls(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AgentState_pendingToolCalls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PendingToolCalls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []store.PendingToolCall) graphql.Marshaler {
+			return ec.marshalNPendingToolCall2ᚕagentstateᚋstoreᚐPendingToolCallᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AgentState_pendingToolCalls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AgentState",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PendingToolCall(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AgentState_changeCursor(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AgentState_changeCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EditCursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AgentState_changeCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AgentState", field, true, false, "String")
 }
 
 func (ec *executionContext) _AgentState_messageCounts(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
@@ -4347,6 +5353,61 @@ func (ec *executionContext) fieldContext_DeleteAgentStatePayload_deletedThreadId
 	return graphql.NewScalarFieldContext("DeleteAgentStatePayload", field, false, false, "ID")
 }
 
+func (ec *executionContext) _DeleteMessagePayload_deletedMessageId(ctx context.Context, field graphql.CollectedField, obj *DeleteMessagePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteMessagePayload_deletedMessageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedMessageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteMessagePayload_deletedMessageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteMessagePayload", field, false, false, "ID")
+}
+
+func (ec *executionContext) _DeleteMessagePayload_agentState(ctx context.Context, field graphql.CollectedField, obj *DeleteMessagePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteMessagePayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteMessagePayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteMessagePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ExtendTtlPayload_ttl(ctx context.Context, field graphql.CollectedField, obj *ExtendTTLPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4374,6 +5435,38 @@ func (ec *executionContext) fieldContext_ExtendTtlPayload_ttl(_ context.Context,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Ttl(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ForkAgentStatePayload_agentState(ctx context.Context, field graphql.CollectedField, obj *ForkAgentStatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ForkAgentStatePayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ForkAgentStatePayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ForkAgentStatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
 		},
 	}
 	return fc, nil
@@ -4956,6 +6049,199 @@ func (ec *executionContext) _Message_timestamp(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Message_timestamp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Message", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _MessageChange_kind(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v MessageChangeKind) graphql.Marshaler {
+			return ec.marshalNMessageChangeKind2agentstateᚋgraphᚐMessageChangeKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "MessageChangeKind")
+}
+
+func (ec *executionContext) _MessageChange_threadId(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_threadId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ThreadID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_threadId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "ID")
+}
+
+func (ec *executionContext) _MessageChange_messageId(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_messageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MessageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_messageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "ID")
+}
+
+func (ec *executionContext) _MessageChange_seq(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_seq(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seq, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "Int")
+}
+
+func (ec *executionContext) _MessageChange_message(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖagentstateᚋstoreᚐMessage(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MessageChange",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Message(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MessageChange_version(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "Int")
+}
+
+func (ec *executionContext) _MessageChange_timestamp(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_timestamp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Timestamp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_timestamp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _MessageChange_cursor(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "String")
 }
 
 func (ec *executionContext) _MessageConnection_edges(ctx context.Context, field graphql.CollectedField, obj *MessageConnection) (ret graphql.Marshaler) {
@@ -5559,6 +6845,226 @@ func (ec *executionContext) fieldContext_Mutation_addMessages(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_addLangChainMessages(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addLangChainMessages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddLangChainMessages(ctx, fc.Args["input"].(AddLangChainMessagesInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *AddLangChainMessagesPayload) graphql.Marshaler {
+			return ec.marshalNAddLangChainMessagesPayload2ᚖagentstateᚋgraphᚐAddLangChainMessagesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addLangChainMessages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AddLangChainMessagesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addLangChainMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateMessage(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateMessage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateMessage(ctx, fc.Args["input"].(UpdateMessageInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *UpdateMessagePayload) graphql.Marshaler {
+			return ec.marshalNUpdateMessagePayload2ᚖagentstateᚋgraphᚐUpdateMessagePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateMessage(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UpdateMessagePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateMessage_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteMessage(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteMessage(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteMessage(ctx, fc.Args["input"].(DeleteMessageInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DeleteMessagePayload) graphql.Marshaler {
+			return ec.marshalNDeleteMessagePayload2ᚖagentstateᚋgraphᚐDeleteMessagePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteMessage(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteMessagePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteMessage_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_truncateMessages(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_truncateMessages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().TruncateMessages(ctx, fc.Args["input"].(TruncateMessagesInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *TruncateMessagesPayload) graphql.Marshaler {
+			return ec.marshalNTruncateMessagesPayload2ᚖagentstateᚋgraphᚐTruncateMessagesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_truncateMessages(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TruncateMessagesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_truncateMessages_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_forkAgentState(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_forkAgentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ForkAgentState(ctx, fc.Args["input"].(ForkAgentStateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ForkAgentStatePayload) graphql.Marshaler {
+			return ec.marshalNForkAgentStatePayload2ᚖagentstateᚋgraphᚐForkAgentStatePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_forkAgentState(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ForkAgentStatePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_forkAgentState_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_setContext(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5913,6 +7419,121 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "String")
+}
+
+func (ec *executionContext) _PendingToolCall_id(ctx context.Context, field graphql.CollectedField, obj *store.PendingToolCall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PendingToolCall_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PendingToolCall_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingToolCall", field, false, false, "ID")
+}
+
+func (ec *executionContext) _PendingToolCall_name(ctx context.Context, field graphql.CollectedField, obj *store.PendingToolCall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PendingToolCall_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PendingToolCall_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingToolCall", field, false, false, "String")
+}
+
+func (ec *executionContext) _PendingToolCall_args(ctx context.Context, field graphql.CollectedField, obj *store.PendingToolCall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PendingToolCall_args(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Args, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v json.RawMessage) graphql.Marshaler {
+			return ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PendingToolCall_args(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingToolCall", field, false, false, "JSON")
+}
+
+func (ec *executionContext) _PendingToolCall_messageId(ctx context.Context, field graphql.CollectedField, obj *store.PendingToolCall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PendingToolCall_messageId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MessageID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PendingToolCall_messageId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingToolCall", field, false, false, "ID")
+}
+
+func (ec *executionContext) _PendingToolCall_seq(ctx context.Context, field graphql.CollectedField, obj *store.PendingToolCall) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PendingToolCall_seq(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Seq, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PendingToolCall_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingToolCall", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Plan_planId(ctx context.Context, field graphql.CollectedField, obj *store.Plan) (ret graphql.Marshaler) {
@@ -6782,6 +8403,50 @@ func (ec *executionContext) fieldContext_Subscription_agentStateChanged(ctx cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_messageChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_messageChanged(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().MessageChanged(ctx, fc.Args["threadId"].(string), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *MessageChange) graphql.Marshaler {
+			return ec.marshalNMessageChange2ᚖagentstateᚋgraphᚐMessageChange(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_messageChanged(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MessageChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_messageChanged_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ThreadIdConnection_edges(ctx context.Context, field graphql.CollectedField, obj *ThreadIDConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7076,6 +8741,61 @@ func (ec *executionContext) fieldContext_ToolExecution_createdAt(_ context.Conte
 	return graphql.NewScalarFieldContext("ToolExecution", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _TruncateMessagesPayload_deletedCount(ctx context.Context, field graphql.CollectedField, obj *TruncateMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TruncateMessagesPayload_deletedCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TruncateMessagesPayload_deletedCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TruncateMessagesPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _TruncateMessagesPayload_agentState(ctx context.Context, field graphql.CollectedField, obj *TruncateMessagesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TruncateMessagesPayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TruncateMessagesPayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TruncateMessagesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Ttl_ttlSeconds(ctx context.Context, field graphql.CollectedField, obj *store.TTL) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7144,6 +8864,70 @@ func (ec *executionContext) _UpdateAgentStatePayload_agentState(ctx context.Cont
 func (ec *executionContext) fieldContext_UpdateAgentStatePayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "UpdateAgentStatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AgentState(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateMessagePayload_message(ctx context.Context, field graphql.CollectedField, obj *UpdateMessagePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateMessagePayload_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖagentstateᚋstoreᚐMessage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateMessagePayload_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateMessagePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Message(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateMessagePayload_agentState(ctx context.Context, field graphql.CollectedField, obj *UpdateMessagePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateMessagePayload_agentState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgentState, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *store.AgentState) graphql.Marshaler {
+			return ec.marshalNAgentState2ᚖagentstateᚋstoreᚐAgentState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateMessagePayload_agentState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateMessagePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -8296,6 +10080,83 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAddLangChainMessagesInput(ctx context.Context, obj any) (AddLangChainMessagesInput, error) {
+	var it AddLangChainMessagesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["createIfMissing"]; !present {
+		asMap["createIfMissing"] = false
+	}
+	if _, present := asMap["reducer"]; !present {
+		asMap["reducer"] = "APPEND"
+	}
+
+	fieldsInOrder := [...]string{"threadId", "messages", "createIfMissing", "expectedVersion", "reducer"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "messages":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messages"))
+			data, err := ec.unmarshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Messages = data
+		case "createIfMissing":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createIfMissing"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateIfMissing = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		case "reducer":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reducer"))
+			data, err := ec.unmarshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reducer = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddLangChainMessagesInput unmarshals raw into the AddLangChainMessagesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddLangChainMessagesInput(ctx context.Context, raw any) (AddLangChainMessagesInput, error) {
+	var out AddLangChainMessagesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddLangChainMessagesInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAddMessageInput(ctx context.Context, obj any) (AddMessageInput, error) {
 	var it AddMessageInput
 	if obj == nil {
@@ -8801,6 +10662,62 @@ func UnmarshalDeleteAgentStateInput(ctx context.Context, raw any) (DeleteAgentSt
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputDeleteMessageInput(ctx context.Context, obj any) (DeleteMessageInput, error) {
+	var it DeleteMessageInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"threadId", "messageId", "expectedVersion"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "messageId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messageId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MessageID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteMessageInput unmarshals raw into the DeleteMessageInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteMessageInput(ctx context.Context, raw any) (DeleteMessageInput, error) {
+	var out DeleteMessageInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteMessageInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputExtendTtlInput(ctx context.Context, obj any) (ExtendTTLInput, error) {
 	var it ExtendTTLInput
 	if obj == nil {
@@ -8847,6 +10764,76 @@ func (ec *executionContext) unmarshalInputExtendTtlInput(ctx context.Context, ob
 func UnmarshalExtendTtlInput(ctx context.Context, raw any) (ExtendTTLInput, error) {
 	var out ExtendTTLInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExtendTtlInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputForkAgentStateInput(ctx context.Context, obj any) (ForkAgentStateInput, error) {
+	var it ForkAgentStateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"threadId", "upToSeq", "newThreadId", "ttlSeconds", "metadata"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "upToSeq":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("upToSeq"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpToSeq = data
+		case "newThreadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newThreadId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewThreadID = data
+		case "ttlSeconds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ttlSeconds"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TTLSeconds = data
+		case "metadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metadata = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalForkAgentStateInput unmarshals raw into the ForkAgentStateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalForkAgentStateInput(ctx context.Context, raw any) (ForkAgentStateInput, error) {
+	var out ForkAgentStateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ForkAgentStateInput", raw, &out)
 	return out, err
 }
 
@@ -9263,6 +11250,62 @@ func UnmarshalToolExecutionInput(ctx context.Context, raw any) (ToolExecutionInp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputTruncateMessagesInput(ctx context.Context, obj any) (TruncateMessagesInput, error) {
+	var it TruncateMessagesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"threadId", "afterSeq", "expectedVersion"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "afterSeq":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("afterSeq"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AfterSeq = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalTruncateMessagesInput unmarshals raw into the TruncateMessagesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalTruncateMessagesInput(ctx context.Context, raw any) (TruncateMessagesInput, error) {
+	var out TruncateMessagesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "TruncateMessagesInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUpdateAgentStateInput(ctx context.Context, obj any) (UpdateAgentStateInput, error) {
 	var it UpdateAgentStateInput
 	if obj == nil {
@@ -9354,6 +11397,118 @@ func UnmarshalUpdateAgentStateInput(ctx context.Context, raw any) (UpdateAgentSt
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputUpdateMessageInput(ctx context.Context, obj any) (UpdateMessageInput, error) {
+	var it UpdateMessageInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"threadId", "messageId", "expectedVersion", "content", "name", "toolCalls", "toolCallId", "status", "metadata", "responseMetadata", "usage"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "threadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("threadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ThreadID = data
+		case "messageId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messageId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MessageID = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Content = graphql.OmittableOf(data)
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = graphql.OmittableOf(data)
+		case "toolCalls":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("toolCalls"))
+			data, err := ec.unmarshalOMessageToolCallInput2ᚕᚖagentstateᚋgraphᚐMessageToolCallInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ToolCalls = graphql.OmittableOf(data)
+		case "toolCallId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("toolCallId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ToolCallID = graphql.OmittableOf(data)
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOToolStatus2ᚖagentstateᚋstoreᚐToolStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = graphql.OmittableOf(data)
+		case "metadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metadata"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metadata = graphql.OmittableOf(data)
+		case "responseMetadata":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("responseMetadata"))
+			data, err := ec.unmarshalOJSON2encodingᚋjsonᚐRawMessage(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ResponseMetadata = graphql.OmittableOf(data)
+		case "usage":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("usage"))
+			data, err := ec.unmarshalOUsageInput2ᚖagentstateᚋgraphᚐUsageInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Usage = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateMessageInput unmarshals raw into the UpdateMessageInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateMessageInput(ctx context.Context, raw any) (UpdateMessageInput, error) {
+	var out UpdateMessageInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateMessageInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputUsageInput(ctx context.Context, obj any) (UsageInput, error) {
 	var it UsageInput
 	if obj == nil {
@@ -9417,6 +11572,49 @@ func UnmarshalUsageInput(ctx context.Context, raw any) (UsageInput, error) {
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var addLangChainMessagesPayloadImplementors = []string{"AddLangChainMessagesPayload"}
+
+func (ec *executionContext) _AddLangChainMessagesPayload(ctx context.Context, sel ast.SelectionSet, obj *AddLangChainMessagesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addLangChainMessagesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddLangChainMessagesPayload")
+		case "messages":
+			out.Values[i] = ec._AddLangChainMessagesPayload_messages(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agentState":
+			out.Values[i] = ec._AddLangChainMessagesPayload_agentState(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "duplicates":
+			out.Values[i] = ec._AddLangChainMessagesPayload_duplicates(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var addMessagePayloadImplementors = []string{"AddMessagePayload"}
 
@@ -9617,6 +11815,22 @@ func (ec *executionContext) _AgentState(ctx context.Context, sel ast.SelectionSe
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._AgentState_messages(ctx, field, obj)
 				})
+		case "langChainMessages":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AgentState_langChainMessages(ctx, field, obj)
+				})
+		case "pendingToolCalls":
+			out.Values[i] = ec._AgentState_pendingToolCalls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "changeCursor":
+			out.Values[i] = ec._AgentState_changeCursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "messageCounts":
 			out.Values[i] = ec._AgentState_messageCounts(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -9928,6 +12142,44 @@ func (ec *executionContext) _DeleteAgentStatePayload(ctx context.Context, sel as
 	return out
 }
 
+var deleteMessagePayloadImplementors = []string{"DeleteMessagePayload"}
+
+func (ec *executionContext) _DeleteMessagePayload(ctx context.Context, sel ast.SelectionSet, obj *DeleteMessagePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteMessagePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteMessagePayload")
+		case "deletedMessageId":
+			out.Values[i] = ec._DeleteMessagePayload_deletedMessageId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agentState":
+			out.Values[i] = ec._DeleteMessagePayload_agentState(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var extendTtlPayloadImplementors = []string{"ExtendTtlPayload"}
 
 func (ec *executionContext) _ExtendTtlPayload(ctx context.Context, sel ast.SelectionSet, obj *ExtendTTLPayload) graphql.Marshaler {
@@ -9941,6 +12193,39 @@ func (ec *executionContext) _ExtendTtlPayload(ctx context.Context, sel ast.Selec
 			out.Values[i] = graphql.MarshalString("ExtendTtlPayload")
 		case "ttl":
 			out.Values[i] = ec._ExtendTtlPayload_ttl(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var forkAgentStatePayloadImplementors = []string{"ForkAgentStatePayload"}
+
+func (ec *executionContext) _ForkAgentStatePayload(ctx context.Context, sel ast.SelectionSet, obj *ForkAgentStatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, forkAgentStatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ForkAgentStatePayload")
+		case "agentState":
+			out.Values[i] = ec._ForkAgentStatePayload_agentState(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -10117,6 +12402,74 @@ func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "timestamp":
 			out.Values[i] = ec._Message_timestamp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var messageChangeImplementors = []string{"MessageChange"}
+
+func (ec *executionContext) _MessageChange(ctx context.Context, sel ast.SelectionSet, obj *MessageChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, messageChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MessageChange")
+		case "kind":
+			out.Values[i] = ec._MessageChange_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "threadId":
+			out.Values[i] = ec._MessageChange_threadId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "messageId":
+			out.Values[i] = ec._MessageChange_messageId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "seq":
+			out.Values[i] = ec._MessageChange_seq(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._MessageChange_message(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._MessageChange_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "timestamp":
+			out.Values[i] = ec._MessageChange_timestamp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cursor":
+			out.Values[i] = ec._MessageChange_cursor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -10378,6 +12731,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "addLangChainMessages":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addLangChainMessages(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateMessage":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateMessage(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteMessage":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteMessage(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "truncateMessages":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_truncateMessages(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "forkAgentState":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_forkAgentState(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "setContext":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setContext(ctx, field)
@@ -10466,6 +12854,59 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pendingToolCallImplementors = []string{"PendingToolCall"}
+
+func (ec *executionContext) _PendingToolCall(ctx context.Context, sel ast.SelectionSet, obj *store.PendingToolCall) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pendingToolCallImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PendingToolCall")
+		case "id":
+			out.Values[i] = ec._PendingToolCall_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._PendingToolCall_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "args":
+			out.Values[i] = ec._PendingToolCall_args(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "messageId":
+			out.Values[i] = ec._PendingToolCall_messageId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "seq":
+			out.Values[i] = ec._PendingToolCall_seq(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -10788,6 +13229,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_messageAdded(ctx, fields[0])
 	case "agentStateChanged":
 		return ec._Subscription_agentStateChanged(ctx, fields[0])
+	case "messageChanged":
+		return ec._Subscription_messageChanged(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}
@@ -10938,6 +13381,44 @@ func (ec *executionContext) _ToolExecution(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var truncateMessagesPayloadImplementors = []string{"TruncateMessagesPayload"}
+
+func (ec *executionContext) _TruncateMessagesPayload(ctx context.Context, sel ast.SelectionSet, obj *TruncateMessagesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, truncateMessagesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TruncateMessagesPayload")
+		case "deletedCount":
+			out.Values[i] = ec._TruncateMessagesPayload_deletedCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agentState":
+			out.Values[i] = ec._TruncateMessagesPayload_agentState(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ttlImplementors = []string{"Ttl"}
 
 func (ec *executionContext) _Ttl(ctx context.Context, sel ast.SelectionSet, obj *store.TTL) graphql.Marshaler {
@@ -10989,6 +13470,44 @@ func (ec *executionContext) _UpdateAgentStatePayload(ctx context.Context, sel as
 			out.Values[i] = graphql.MarshalString("UpdateAgentStatePayload")
 		case "agentState":
 			out.Values[i] = ec._UpdateAgentStatePayload_agentState(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var updateMessagePayloadImplementors = []string{"UpdateMessagePayload"}
+
+func (ec *executionContext) _UpdateMessagePayload(ctx context.Context, sel ast.SelectionSet, obj *UpdateMessagePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateMessagePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateMessagePayload")
+		case "message":
+			out.Values[i] = ec._UpdateMessagePayload_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agentState":
+			out.Values[i] = ec._UpdateMessagePayload_agentState(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -11414,6 +13933,19 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAddLangChainMessagesInput2agentstateᚋgraphᚐAddLangChainMessagesInput(ctx context.Context, v any) (AddLangChainMessagesInput, error) {
+	res, err := ec.unmarshalInputAddLangChainMessagesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddLangChainMessagesPayload2ᚖagentstateᚋgraphᚐAddLangChainMessagesPayload(ctx context.Context, sel ast.SelectionSet, v *AddLangChainMessagesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddLangChainMessagesPayload!")
+		return graphql.Null
+	}
+	return ec._AddLangChainMessagesPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNAddMessageInput2agentstateᚋgraphᚐAddMessageInput(ctx context.Context, v any) (AddMessageInput, error) {
 	res, err := ec.unmarshalInputAddMessageInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11607,6 +14139,19 @@ func (ec *executionContext) marshalNDeleteAgentStatePayload2ᚖagentstateᚋgrap
 	return ec._DeleteAgentStatePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeleteMessageInput2agentstateᚋgraphᚐDeleteMessageInput(ctx context.Context, v any) (DeleteMessageInput, error) {
+	res, err := ec.unmarshalInputDeleteMessageInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteMessagePayload2ᚖagentstateᚋgraphᚐDeleteMessagePayload(ctx context.Context, sel ast.SelectionSet, v *DeleteMessagePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteMessagePayload!")
+		return graphql.Null
+	}
+	return ec._DeleteMessagePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNExtendTtlInput2agentstateᚋgraphᚐExtendTTLInput(ctx context.Context, v any) (ExtendTTLInput, error) {
 	res, err := ec.unmarshalInputExtendTtlInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11632,6 +14177,19 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "Float!")
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNForkAgentStateInput2agentstateᚋgraphᚐForkAgentStateInput(ctx context.Context, v any) (ForkAgentStateInput, error) {
+	res, err := ec.unmarshalInputForkAgentStateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNForkAgentStatePayload2ᚖagentstateᚋgraphᚐForkAgentStatePayload(ctx context.Context, sel ast.SelectionSet, v *ForkAgentStatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ForkAgentStatePayload!")
+		return graphql.Null
+	}
+	return ec._ForkAgentStatePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNHealth2ᚖagentstateᚋgraphᚐHealth(ctx context.Context, sel ast.SelectionSet, v *Health) graphql.Marshaler {
@@ -11732,6 +14290,35 @@ func (ec *executionContext) marshalNJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) unmarshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx context.Context, v any) ([]json.RawMessage, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]json.RawMessage, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNJSON2encodingᚋjsonᚐRawMessage(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNJSON2ᚕencodingᚋjsonᚐRawMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []json.RawMessage) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNJSON2encodingᚋjsonᚐRawMessage(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNMessage2ᚕᚖagentstateᚋstoreᚐMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*store.Message) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -11754,6 +14341,24 @@ func (ec *executionContext) marshalNMessage2ᚖagentstateᚋstoreᚐMessage(ctx 
 		return graphql.Null
 	}
 	return ec._Message(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNMessageChange2ᚖagentstateᚋgraphᚐMessageChange(ctx context.Context, sel ast.SelectionSet, v *MessageChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "MessageChange!")
+		return graphql.Null
+	}
+	return ec._MessageChange(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNMessageChangeKind2agentstateᚋgraphᚐMessageChangeKind(ctx context.Context, v any) (MessageChangeKind, error) {
+	var res MessageChangeKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMessageChangeKind2agentstateᚋgraphᚐMessageChangeKind(ctx context.Context, sel ast.SelectionSet, v MessageChangeKind) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNMessageConnection2ᚖagentstateᚋgraphᚐMessageConnection(ctx context.Context, sel ast.SelectionSet, v *MessageConnection) graphql.Marshaler {
@@ -11792,6 +14397,16 @@ func (ec *executionContext) marshalNMessageEdge2ᚖagentstateᚋgraphᚐMessageE
 	return ec._MessageEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx context.Context, v any) (MessageFormat, error) {
+	var res MessageFormat
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMessageFormat2agentstateᚋgraphᚐMessageFormat(ctx context.Context, sel ast.SelectionSet, v MessageFormat) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNMessageInput2ᚕᚖagentstateᚋgraphᚐMessageInputᚄ(ctx context.Context, v any) ([]*MessageInput, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -11809,6 +14424,16 @@ func (ec *executionContext) unmarshalNMessageInput2ᚕᚖagentstateᚋgraphᚐMe
 func (ec *executionContext) unmarshalNMessageInput2ᚖagentstateᚋgraphᚐMessageInput(ctx context.Context, v any) (*MessageInput, error) {
 	res, err := ec.unmarshalInputMessageInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx context.Context, v any) (MessageReducer, error) {
+	var res MessageReducer
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMessageReducer2agentstateᚋgraphᚐMessageReducer(ctx context.Context, sel ast.SelectionSet, v MessageReducer) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) marshalNMessageToolCall2agentstateᚋstoreᚐMessageToolCall(ctx context.Context, sel ast.SelectionSet, v store.MessageToolCall) graphql.Marshaler {
@@ -11857,6 +14482,26 @@ func (ec *executionContext) marshalNPageInfo2ᚖagentstateᚋgraphᚐPageInfo(ct
 		return graphql.Null
 	}
 	return ec._PageInfo(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPendingToolCall2agentstateᚋstoreᚐPendingToolCall(ctx context.Context, sel ast.SelectionSet, v store.PendingToolCall) graphql.Marshaler {
+	return ec._PendingToolCall(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPendingToolCall2ᚕagentstateᚋstoreᚐPendingToolCallᚄ(ctx context.Context, sel ast.SelectionSet, v []store.PendingToolCall) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPendingToolCall2agentstateᚋstoreᚐPendingToolCall(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNPlan2agentstateᚋstoreᚐPlan(ctx context.Context, sel ast.SelectionSet, v store.Plan) graphql.Marshaler {
@@ -12049,6 +14694,19 @@ func (ec *executionContext) unmarshalNToolExecutionInput2ᚖagentstateᚋgraph�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNTruncateMessagesInput2agentstateᚋgraphᚐTruncateMessagesInput(ctx context.Context, v any) (TruncateMessagesInput, error) {
+	res, err := ec.unmarshalInputTruncateMessagesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTruncateMessagesPayload2ᚖagentstateᚋgraphᚐTruncateMessagesPayload(ctx context.Context, sel ast.SelectionSet, v *TruncateMessagesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TruncateMessagesPayload!")
+		return graphql.Null
+	}
+	return ec._TruncateMessagesPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNTtl2ᚖagentstateᚋstoreᚐTTL(ctx context.Context, sel ast.SelectionSet, v *store.TTL) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Ttl!")
@@ -12068,6 +14726,19 @@ func (ec *executionContext) marshalNUpdateAgentStatePayload2ᚖagentstateᚋgrap
 		return graphql.Null
 	}
 	return ec._UpdateAgentStatePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateMessageInput2agentstateᚋgraphᚐUpdateMessageInput(ctx context.Context, v any) (UpdateMessageInput, error) {
+	res, err := ec.unmarshalInputUpdateMessageInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNUpdateMessagePayload2ᚖagentstateᚋgraphᚐUpdateMessagePayload(ctx context.Context, sel ast.SelectionSet, v *UpdateMessagePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UpdateMessagePayload!")
+		return graphql.Null
+	}
+	return ec._UpdateMessagePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {

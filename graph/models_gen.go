@@ -14,6 +14,30 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+// Messages of LangChain or OpenAI to add, and where.
+type AddLangChainMessagesInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The messages in their order, 1 to 500, each at most 256 KiB.
+	Messages []json.RawMessage `json:"messages"`
+	// Create the thread, with the defaults of `createAgentState`, if there is none of that id; NOT_FOUND otherwise.
+	CreateIfMissing bool `json:"createIfMissing"`
+	// Add the messages only if this is the thread's `version`; CONFLICT otherwise. 0 stands for a thread that does not exist yet. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// How they are put together with the messages that are there.
+	Reducer MessageReducer `json:"reducer"`
+}
+
+// The added messages.
+type AddLangChainMessagesPayload struct {
+	// The messages as they are stored, in the order in which they were given, without those of the type `remove`.
+	Messages []*store.Message `json:"messages"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+	// How many of the messages the thread had already.
+	Duplicates int `json:"duplicates"`
+}
+
 // A message to add, and where.
 type AddMessageInput struct {
 	// The id of the thread.
@@ -201,6 +225,24 @@ type DeleteAgentStatePayload struct {
 	DeletedThreadID string `json:"deletedThreadId"`
 }
 
+// Which message to delete.
+type DeleteMessageInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The id of the message.
+	MessageID string `json:"messageId"`
+	// Delete the message only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The deleted message.
+type DeleteMessagePayload struct {
+	// The id of the message that is gone.
+	DeletedMessageID string `json:"deletedMessageId"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
 // How long a thread shall live.
 type ExtendTTLInput struct {
 	// The id of the thread.
@@ -213,6 +255,26 @@ type ExtendTTLInput struct {
 type ExtendTTLPayload struct {
 	// How long the thread has to live now.
 	TTL *store.TTL `json:"ttl"`
+}
+
+// What to make a new thread of.
+type ForkAgentStateInput struct {
+	// The id of the thread to begin with.
+	ThreadID string `json:"threadId"`
+	// The `seq` of the last message that the new thread gets; 0 for none, all of them where it is left out.
+	UpToSeq *int `json:"upToSeq,omitempty"`
+	// The id of the new thread, 1 to 255 bytes of UTF-8 without control characters and line breaks; a UUIDv7 where it is left out. ALREADY_EXISTS where it is in use.
+	NewThreadID *string `json:"newThreadId,omitempty"`
+	// The TTL of the new thread in seconds, 1 to 31,536,000; that of the other one where it is left out.
+	TTLSeconds *int `json:"ttlSeconds,omitempty"`
+	// A JSON object of the application's own for the new thread, at most 64 KiB; that of the other one where it is left out.
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+}
+
+// The new thread.
+type ForkAgentStatePayload struct {
+	// The thread.
+	AgentState *store.AgentState `json:"agentState"`
 }
 
 // How the server and its Redis are; the same facts as `GET /health`.
@@ -233,6 +295,26 @@ type Health struct {
 	Timestamp float64 `json:"timestamp"`
 	// How Redis is.
 	Redis *store.RedisHealth `json:"redis"`
+}
+
+// A change of messages that a thread has had already.
+type MessageChange struct {
+	// What happened.
+	Kind MessageChangeKind `json:"kind"`
+	// The thread that the message belongs to.
+	ThreadID string `json:"threadId"`
+	// The id of the message; null for TRUNCATED.
+	MessageID *string `json:"messageId,omitempty"`
+	// The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it, up to the change, are gone.
+	Seq int `json:"seq"`
+	// For UPDATED: what the message is now; null where it has been deleted since. Null otherwise.
+	Message *store.Message `json:"message,omitempty"`
+	// The version of the thread with the change.
+	Version int `json:"version"`
+	// When it happened.
+	Timestamp time.Time `json:"timestamp"`
+	// The position of the change: give it back as `after`. Opaque.
+	Cursor string `json:"cursor"`
 }
 
 // A page of a thread's messages (Relay).
@@ -384,6 +466,24 @@ type ToolExecutionInput struct {
 	CreatedAt *time.Time `json:"createdAt,omitempty"`
 }
 
+// Where to cut a thread.
+type TruncateMessagesInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The `seq` of the last message that stays; 0 deletes all.
+	AfterSeq int `json:"afterSeq"`
+	// Delete the messages only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// What was deleted.
+type TruncateMessagesPayload struct {
+	// How many messages are gone.
+	DeletedCount int `json:"deletedCount"`
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
 // What to change of a thread. What is left out stays; null puts a field back to what it is on creation.
 type UpdateAgentStateInput struct {
 	// The id of the thread.
@@ -406,6 +506,40 @@ type UpdateAgentStateInput struct {
 
 // The changed thread.
 type UpdateAgentStatePayload struct {
+	// The thread after the change.
+	AgentState *store.AgentState `json:"agentState"`
+}
+
+// What to change of a message. What is left out stays.
+type UpdateMessageInput struct {
+	// The id of the thread.
+	ThreadID string `json:"threadId"`
+	// The id of the message.
+	MessageID string `json:"messageId"`
+	// Change the message only if this is the thread's `version`; CONFLICT otherwise. Not checked where it is left out.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The content: a string, or a list of content blocks (strings and objects). Not null.
+	Content graphql.Omittable[json.RawMessage] `json:"content,omitempty"`
+	// The name of the speaker, 1 to 255 bytes; null for none.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// All tool calls of the message, at most 128; null for none.
+	ToolCalls graphql.Omittable[[]*MessageToolCallInput] `json:"toolCalls,omitempty"`
+	// For a TOOL message: the id of the tool call that it answers, 1 to 255 bytes; null for none.
+	ToolCallID graphql.Omittable[*string] `json:"toolCallId,omitempty"`
+	// For a TOOL message: whether the tool succeeded; null for unknown.
+	Status graphql.Omittable[*store.ToolStatus] `json:"status,omitempty"`
+	// LangChain's `additional_kwargs`: a JSON object; null is `{}`.
+	Metadata graphql.Omittable[json.RawMessage] `json:"metadata,omitempty"`
+	// LangChain's `response_metadata`: a JSON object; null is `{}`.
+	ResponseMetadata graphql.Omittable[json.RawMessage] `json:"responseMetadata,omitempty"`
+	// The tokens that the model used; null for unknown.
+	Usage graphql.Omittable[*UsageInput] `json:"usage,omitempty"`
+}
+
+// The changed message.
+type UpdateMessagePayload struct {
+	// The message after the change.
+	Message *store.Message `json:"message"`
 	// The thread after the change.
 	AgentState *store.AgentState `json:"agentState"`
 }
@@ -479,6 +613,195 @@ func (e *AgentStateChangeKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e AgentStateChangeKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What happened to messages.
+type MessageChangeKind string
+
+const (
+	// A message was changed in its place, by `updateMessage` or `addLangChainMessages`.
+	MessageChangeKindUpdated MessageChangeKind = "UPDATED"
+	// A message was deleted.
+	MessageChangeKindDeleted MessageChangeKind = "DELETED"
+	// All messages behind a number were deleted.
+	MessageChangeKindTruncated MessageChangeKind = "TRUNCATED"
+)
+
+var AllMessageChangeKind = []MessageChangeKind{
+	MessageChangeKindUpdated,
+	MessageChangeKindDeleted,
+	MessageChangeKindTruncated,
+}
+
+func (e MessageChangeKind) IsValid() bool {
+	switch e {
+	case MessageChangeKindUpdated, MessageChangeKindDeleted, MessageChangeKindTruncated:
+		return true
+	}
+	return false
+}
+
+func (e MessageChangeKind) String() string {
+	return string(e)
+}
+
+func (e *MessageChangeKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageChangeKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageChangeKind", str)
+	}
+	return nil
+}
+
+func (e MessageChangeKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageChangeKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageChangeKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A form of messages of LangChain or OpenAI.
+type MessageFormat string
+
+const (
+	// `{"type", "data"}` as Python's `message_to_dict` writes it and `messages_from_dict` reads it: `data` repeats the type, and has null for what is
+	// not set.
+	MessageFormatPython MessageFormat = "PYTHON"
+	// `{"type", "data"}` as JavaScript's `toDict` writes it and `mapStoredMessagesToChatMessages` reads it: `data` has only what was set. What
+	// came as a constructor (`{"lc": 1, "type": "constructor", "id", "kwargs"}`) has its `kwargs` as `data`.
+	MessageFormatJavascript MessageFormat = "JAVASCRIPT"
+	// The type beside the other fields, as `convert_to_messages` and `coerceMessageLikeToMessage` read it: `{"type": "human", "content": "…"}`; what came with a `role`
+	// has that.
+	MessageFormatFlat MessageFormat = "FLAT"
+	// A message of OpenAI's chat completions: `{"role", "content", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}`. It has no
+	// place for the ids of messages, which are left out.
+	MessageFormatOpenai MessageFormat = "OPENAI"
+)
+
+var AllMessageFormat = []MessageFormat{
+	MessageFormatPython,
+	MessageFormatJavascript,
+	MessageFormatFlat,
+	MessageFormatOpenai,
+}
+
+func (e MessageFormat) IsValid() bool {
+	switch e {
+	case MessageFormatPython, MessageFormatJavascript, MessageFormatFlat, MessageFormatOpenai:
+		return true
+	}
+	return false
+}
+
+func (e MessageFormat) String() string {
+	return string(e)
+}
+
+func (e *MessageFormat) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageFormat(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageFormat", str)
+	}
+	return nil
+}
+
+func (e MessageFormat) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageFormat) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageFormat) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How added messages are put together with those that are there.
+type MessageReducer string
+
+const (
+	// Behind the others. An id that is there with the same content is a duplicate; with other content it is ALREADY_EXISTS.
+	MessageReducerAppend MessageReducer = "APPEND"
+	// As LangGraph's `add_messages` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
+	// and one of the type `remove` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
+	// `__remove_all__`.
+	MessageReducerAddMessages MessageReducer = "ADD_MESSAGES"
+)
+
+var AllMessageReducer = []MessageReducer{
+	MessageReducerAppend,
+	MessageReducerAddMessages,
+}
+
+func (e MessageReducer) IsValid() bool {
+	switch e {
+	case MessageReducerAppend, MessageReducerAddMessages:
+		return true
+	}
+	return false
+}
+
+func (e MessageReducer) String() string {
+	return string(e)
+}
+
+func (e *MessageReducer) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MessageReducer(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MessageReducer", str)
+	}
+	return nil
+}
+
+func (e MessageReducer) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MessageReducer) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MessageReducer) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -22,11 +22,11 @@ var access = map[ast.Operation]map[string]auth.Scope{
 	ast.Mutation: {
 		"createAgentState": auth.Write, "updateAgentState": auth.Write, "deleteAgentState": auth.Write, "addMessage": auth.Write,
 		"addMessages": auth.Write, "setContext": auth.Write, "setRelevance": auth.Write, "addPlan": auth.Write, "addToolCall": auth.Write,
-		"extendTtl": auth.Write,
+		"extendTtl": auth.Write, "addLangChainMessages": auth.Write, "updateMessage": auth.Write, "deleteMessage": auth.Write, "truncateMessages": auth.Write, "forkAgentState": auth.Write,
 		// It is no part of a conversation. It clears away threads of the caller's alone, as everything here.
 		"cleanupExpired": auth.Admin,
 	},
-	ast.Subscription: {"messageAdded": auth.Read, "agentStateChanged": auth.Read},
+	ast.Subscription: {"messageAdded": auth.Read, "agentStateChanged": auth.Read, "messageChanged": auth.Read},
 }
 
 // described are the fields that GraphQL itself has at every root: whoever is known may see what there is.

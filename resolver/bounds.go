@@ -3,41 +3,30 @@ package resolver
 import (
 	"encoding/json"
 	"fmt"
-	"unicode"
-	"unicode/utf8"
+
+	"agentstate/internal/bounds"
 )
 
 // The bounds that are not configurable; what is beyond them is BAD_USER_INPUT. What is beyond a configured limit is LIMIT_EXCEEDED.
 const (
-	maxIDBytes       = 255
-	maxPatternBytes  = 255
-	maxCursorBytes   = 512 // a list's cursor holds an id, in base64
-	maxPageSize      = 1000
-	defaultPageSize  = 50
-	maxTTLSeconds    = 365 * 24 * 60 * 60
-	maxMessageCalls  = 128
-	maxListed        = 1000 // plans or tool runs in one update
-	maxSubtasks      = 100
-	maxSubtaskBytes  = 16 << 10
-	maxAgeDays       = 36_500
-	maxCleanedIDs    = 1000
-	lineSeparator    = '\u2028'
-	paragraphDivider = '\u2029'
+	maxPatternBytes = bounds.PatternBytes
+	maxCursorBytes  = 512 // a list's cursor holds an id, in base64
+	maxPageSize     = bounds.PageSize
+	defaultPageSize = 50
+	maxTTLSeconds   = bounds.TTLSeconds
+	maxMessageCalls = 128
+	maxListed       = bounds.Listed // plans or tool runs in one update
+	maxSubtasks     = bounds.Subtasks
+	maxSubtaskBytes = bounds.SubtaskBytes
+	maxAgeDays      = bounds.AgeDays
+	maxCleanedIDs   = 1000
 )
 
 // checkID checks the id of a thread, a message, a plan, a call or a tool run, or a name: 1 to 255 bytes of UTF-8 without control
 // characters and line breaks. No other character has a meaning.
 func checkID(argument, id string) error {
-	switch {
-	case id == "" || len(id) > maxIDBytes:
-		return badInput(argument, "Give %s 1 to %d bytes, not %d", argument, maxIDBytes, len(id))
-	case !utf8.ValidString(id):
-		return badInput(argument, "Give %s in valid UTF-8", argument)
-	}
-	for _, r := range id {
-		if unicode.IsControl(r) || r == lineSeparator || r == paragraphDivider {
-			return badInput(argument, "Give %s without control characters and line breaks; it has U+%04X", argument, r)
-		}
+	if wrong := bounds.ID(id); wrong != "" {
+		return badInput(argument, "Give %s %s", argument, wrong)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func checkGivenCursor(argument string, cursor *string) error {
 // messagesKey checks the arguments of AgentState.messages and gives the page that they name. countOnly says that nothing of it is
 // selected but its totalCount.
 func messagesKey(
-	countOnly bool, first *int, after *string, last *int, before *string, types []store.MessageType,
+	countOnly bool, first *int, after *string, last *int, before *string, types []store.MessageType, whole bool,
 ) (store.PageKey, error) {
 	r, err := rangeOf(first, after, last, before, true)
 	if err != nil {
@@ -54,8 +54,11 @@ func messagesKey(
 	if types != nil && (len(types) == 0 || len(types) > len(messageTypes)) {
 		return store.PageKey{}, badInput("types", "Give types 1 to %d message types, not %d", len(messageTypes), len(types))
 	}
+	if whole && types != nil {
+		return store.PageKey{}, badInput("wholeToolCalls", "Give wholeToolCalls or types, not both")
+	}
 	key := store.MessagesOf(r, types)
-	key.CountOnly = countOnly
+	key.Whole, key.CountOnly = whole && !countOnly, countOnly
 	return key, nil
 }
 

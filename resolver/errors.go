@@ -73,6 +73,8 @@ func about(err error, threadID string) error {
 		taken    *store.MessageExistsError
 		limit    *store.LimitError
 		expired  *store.CursorExpiredError
+		edits    *store.EditsExpiredError
+		missing  *store.MessageMissingError
 		cursor   *store.BadCursorError
 		count    *store.CountLimitError
 	)
@@ -83,6 +85,9 @@ func about(err error, threadID string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &missing):
+		e.Code, e.Message = CodeNotFound, "There is no such message in the thread; check the id, or read the thread again."
+		e.Extensions["messageId"] = missing.MessageID
 	case errors.Is(err, store.ErrNotFound):
 		e.Code, e.Message = CodeNotFound, "There is no such thread; create it first, or check the id."
 	case errors.Is(err, store.ErrExists):
@@ -108,6 +113,9 @@ func about(err error, threadID string) error {
 		if expired.Oldest.Epoch != "" {
 			e.Extensions["oldestCursor"] = expired.Oldest.String()
 		}
+	case errors.As(err, &edits):
+		e.Code, e.Message = CodeCursorExpired, "More has changed since this cursor than is kept; read the messages anew, and go on behind newestCursor."
+		e.Extensions["oldestCursor"], e.Extensions["newestCursor"] = nil, edits.Newest.String()
 	case errors.As(err, &cursor):
 		return badInput(cursor.Argument, "Give %s a cursor of this list as it was received", cursor.Argument)
 	case errors.Is(err, store.ErrBadCursor):

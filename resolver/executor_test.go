@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -83,11 +84,15 @@ func (p *pair) do(tb testing.TB, e *executor.Executor, document string, variable
 	return response
 }
 
+// remaining are the seconds that a thread has still to live, which grow less between two looks.
+var remaining = regexp.MustCompile(`\b259(2000|1\d\d\d)\b`)
+
 // compare wants both to give the same bytes, and the same errors but for the ids under which they are logged.
 func (p *pair) compare(t *testing.T, document string, variables map[string]any) {
 	t.Helper()
 	want, got := p.do(t, p.generated, document, variables), p.do(t, p.compiled, document, variables)
-	require.Equal(t, string(want.Data), string(got.Data), document)
+	mask := func(data []byte) string { return remaining.ReplaceAllString(string(data), "30 days") }
+	require.Equal(t, mask(want.Data), mask(got.Data), document)
 	require.Len(t, got.Errors, len(want.Errors), document)
 	for i, err := range want.Errors {
 		delete(err.Extensions, "errorId")
@@ -186,6 +191,8 @@ func (w *writing) arguments(field *ast.FieldDefinition) string {
 	case "messages":
 		return w.pick("", "(first: 3)", "(last: 2)", "(last: $n)", "(types: [AI, TOOL])", "(types: HUMAN)", "(types: [])", "(first: 0)", "(first: 1, last: 1)",
 			`(after: "x")`, "(after: $after)", "(first: $n, types: [SYSTEM])")
+	case "langChainMessages":
+		return w.pick("(format: FLAT)", "(format: PYTHON, last: 2)", "(format: JAVASCRIPT, first: $n)", "(format: OPENAI)", "(format: FLAT, first: 0)", "(format: FLAT, after: $after)")
 	case "recentAgentStates":
 		return w.pick("", "(limit: 1)", "(limit: $n)", "(limit: 0)")
 	case "agentStates":

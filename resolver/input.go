@@ -40,25 +40,11 @@ func (r *Resolver) message(argument string, in *graph.MessageInput) (*store.Mess
 	if in.Timestamp != nil {
 		m.Timestamp = *in.Timestamp
 	}
-	if in.Usage != nil {
-		m.Usage = &store.Usage{
-			InputTokens: in.Usage.InputTokens, OutputTokens: in.Usage.OutputTokens, TotalTokens: in.Usage.TotalTokens,
-		}
-	}
-	for _, call := range in.ToolCalls {
-		m.ToolCalls = append(m.ToolCalls, store.MessageToolCall{ID: call.ID, Name: call.Name, Args: call.Args})
-	}
+	m.Usage, m.ToolCalls = usageOf(in.Usage), callsOf(in.ToolCalls)
 	err := firstError(
 		checkTimestamp(argument+".timestamp", in.Timestamp),
 		checkOptionalID(argument+".messageId", in.MessageID),
-		checkContent(argument+".content", m.Content),
-		checkOptionalID(argument+".name", m.Name),
-		checkOptionalID(argument+".toolCallId", m.ToolCallID),
-		checkObject(argument+".metadata", m.Metadata, r.Limits.MessageBytes),
-		checkObject(argument+".responseMetadata", m.ResponseMetadata, r.Limits.MessageBytes),
-		checkCalls(argument+".toolCalls", m.ToolCalls),
-		checkUsage(argument+".usage", m.Usage),
-		checkSize(argument, m.Size(), r.Limits.MessageBytes),
+		r.checkMessage(argument, m),
 	)
 	if err != nil {
 		return nil, err
@@ -69,6 +55,35 @@ func (r *Resolver) message(argument string, in *graph.MessageInput) (*store.Mess
 		m.MessageID = r.NewID()
 	}
 	return m, nil
+}
+
+func usageOf(in *graph.UsageInput) *store.Usage {
+	if in == nil {
+		return nil
+	}
+	return &store.Usage{InputTokens: in.InputTokens, OutputTokens: in.OutputTokens, TotalTokens: in.TotalTokens}
+}
+
+func callsOf(inputs []*graph.MessageToolCallInput) []store.MessageToolCall {
+	var calls []store.MessageToolCall
+	for _, call := range inputs {
+		calls = append(calls, store.MessageToolCall{ID: call.ID, Name: call.Name, Args: call.Args})
+	}
+	return calls
+}
+
+// checkMessage checks what a message has beside its id and its time.
+func (r *Resolver) checkMessage(argument string, m *store.Message) error {
+	return firstError(
+		checkContent(argument+".content", m.Content),
+		checkOptionalID(argument+".name", m.Name),
+		checkOptionalID(argument+".toolCallId", m.ToolCallID),
+		checkObject(argument+".metadata", m.Metadata, r.Limits.MessageBytes),
+		checkObject(argument+".responseMetadata", m.ResponseMetadata, r.Limits.MessageBytes),
+		checkCalls(argument+".toolCalls", m.ToolCalls),
+		checkUsage(argument+".usage", m.Usage),
+		checkSize(argument, m.Size(), r.Limits.MessageBytes),
+	)
 }
 
 func checkCalls(argument string, calls []store.MessageToolCall) error {

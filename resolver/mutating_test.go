@@ -39,6 +39,11 @@ var mutations = map[string]string{
 	"18 ttl":                       `mutation { extendTtl(input: {threadId: "new", ttlSeconds: 100}) { ttl { ttlSeconds } } }`,
 	"19 an argument":               `mutation { extendTtl(input: {threadId: "new", ttlSeconds: 0}) { ttl { ttlSeconds } } }`,
 	"20 clean":                     `mutation { cleanupExpired(input: {maxAgeDays: 0, dryRun: true}) { deletedCount maxAgeDays dryRun } }`,
+	"20a a message":                `mutation { updateMessage(input: {threadId: "new", messageId: "a", content: ["z"], name: "n"}) { message { messageId seq text name } agentState { version pendingToolCalls { id } } } }`,
+	"20b one that there is not":    `mutation { deleteMessage(input: {threadId: "new", messageId: "none"}) { deletedMessageId } }`,
+	"20c fork":                     `mutation { forkAgentState(input: {threadId: "new", newThreadId: "fork", upToSeq: 1}) { agentState { ` + wholeThread + ` } } }`,
+	"20d truncate":                 `mutation { truncateMessages(input: {threadId: "new", afterSeq: 1}) { deletedCount agentState { messages(last: 1, wholeToolCalls: true) { nodes { seq } } } } }`,
+	"20e delete one":               `mutation { deleteMessage(input: {threadId: "new", messageId: "a"}) { deletedMessageId agentState { messageCounts { total } } } }`,
 	"21 with a variable directive": `mutation($x: Boolean = true) { deleteAgentState(input: {threadId: "new"}) { deletedThreadId @skip(if: $x) __typename } }`,
 	"22 delete":                    `mutation { deleteAgentState(input: {threadId: "full"}) { deletedThreadId } }`,
 }

@@ -8,6 +8,7 @@ import (
 
 	"agentstate/graph"
 	"agentstate/internal/compiled"
+	"agentstate/internal/langchain"
 	"agentstate/store"
 )
 
@@ -126,23 +127,37 @@ var toolExecutionObject = &compiled.Object[store.ToolExecution]{
 	},
 }
 
+var pendingToolCallObject = &compiled.Object[store.PendingToolCall]{
+	Name: "PendingToolCall",
+	Fields: map[string]compiled.Field[store.PendingToolCall]{
+		"id":        compiled.String(func(c store.PendingToolCall) string { return c.ID }),
+		"name":      compiled.String(func(c store.PendingToolCall) string { return c.Name }),
+		"args":      compiled.JSON(func(c store.PendingToolCall) json.RawMessage { return c.Args }),
+		"messageId": compiled.String(func(c store.PendingToolCall) string { return c.MessageID }),
+		"seq":       compiled.Int(func(c store.PendingToolCall) int { return c.Seq }),
+	},
+}
+
 var agentStateObject = &compiled.Object[*store.AgentState]{
 	Name: "AgentState",
 	Fields: map[string]compiled.Field[*store.AgentState]{
-		"id":            compiled.Plain((*store.AgentState).AppendID),
-		"threadId":      compiled.String(func(s *store.AgentState) string { return s.ThreadID }),
-		"version":       compiled.Int(func(s *store.AgentState) int { return s.Version }),
-		"messages":      messagesField,
-		"messageCounts": compiled.Of(messageCountsObject, func(s *store.AgentState) store.MessageCounts { return s.MessageCounts }),
-		"context":       compiled.String(func(s *store.AgentState) string { return s.Context }),
-		"relevant":      compiled.Bool(func(s *store.AgentState) bool { return s.Relevant }),
-		"plan":          compiled.ListOf(planObject, func(s *store.AgentState) []store.Plan { return s.Plan }),
-		"toolCalls":     compiled.ListOf(toolExecutionObject, func(s *store.AgentState) []store.ToolExecution { return s.ToolCalls }),
-		"metadata":      compiled.JSON(func(s *store.AgentState) json.RawMessage { return s.Metadata }),
-		"createdAt":     compiled.Time(func(s *store.AgentState) time.Time { return s.CreatedAt }),
-		"lastUpdated":   compiled.Time(func(s *store.AgentState) time.Time { return s.LastUpdated }),
-		"ttlSeconds":    compiled.Int(func(s *store.AgentState) int { return s.TTLSeconds }),
-		"expiresAt":     compiled.Time(func(s *store.AgentState) time.Time { return s.ExpiresAt }),
+		"id":                compiled.Plain((*store.AgentState).AppendID),
+		"threadId":          compiled.String(func(s *store.AgentState) string { return s.ThreadID }),
+		"version":           compiled.Int(func(s *store.AgentState) int { return s.Version }),
+		"messages":          messagesField,
+		"langChainMessages": langChainField,
+		"pendingToolCalls":  compiled.ListOf(pendingToolCallObject, func(s *store.AgentState) []store.PendingToolCall { return s.PendingToolCalls }),
+		"changeCursor":      compiled.String((*store.AgentState).EditCursor),
+		"messageCounts":     compiled.Of(messageCountsObject, func(s *store.AgentState) store.MessageCounts { return s.MessageCounts }),
+		"context":           compiled.String(func(s *store.AgentState) string { return s.Context }),
+		"relevant":          compiled.Bool(func(s *store.AgentState) bool { return s.Relevant }),
+		"plan":              compiled.ListOf(planObject, func(s *store.AgentState) []store.Plan { return s.Plan }),
+		"toolCalls":         compiled.ListOf(toolExecutionObject, func(s *store.AgentState) []store.ToolExecution { return s.ToolCalls }),
+		"metadata":          compiled.JSON(func(s *store.AgentState) json.RawMessage { return s.Metadata }),
+		"createdAt":         compiled.Time(func(s *store.AgentState) time.Time { return s.CreatedAt }),
+		"lastUpdated":       compiled.Time(func(s *store.AgentState) time.Time { return s.LastUpdated }),
+		"ttlSeconds":        compiled.Int(func(s *store.AgentState) int { return s.TTLSeconds }),
+		"expiresAt":         compiled.Time(func(s *store.AgentState) time.Time { return s.ExpiresAt }),
 	},
 }
 
@@ -160,6 +175,33 @@ func messagesField(c *compiled.Compiler, field graphql.CollectedField) compiled.
 			return
 		}
 		r.Fail()
+	}
+}
+
+// langChainField writes the page of messages that was read with the thread in a form of LangChain.
+func langChainField(c *compiled.Compiler, field graphql.CollectedField) compiled.Writer[*store.AgentState] {
+	keyOf := pageKeyOf(c.Op, field)
+	return func(r *compiled.Run, s *store.AgentState) {
+		key, err := keyOf(r.Op)
+		format, ok := field.ArgumentMap(r.Op.Variables)["format"].(string)
+		page := s.Pages[key]
+		if err != nil || !ok || page == nil || page.Err != nil {
+			r.Fail()
+			return
+		}
+		r.Out = append(r.Out, '[')
+		for i, m := range page.Messages {
+			raw, err := langchain.Render(m, langchain.Format(format))
+			if err != nil {
+				r.Fail()
+				return
+			}
+			if i > 0 {
+				r.Out = append(r.Out, ',')
+			}
+			r.Out = append(r.Out, raw...)
+		}
+		r.Out = append(r.Out, ']')
 	}
 }
 
@@ -214,6 +256,20 @@ var threadIDConnectionObject = &compiled.Object[*graph.ThreadIDConnection]{
 		"edges":    compiled.ListOf(threadIDEdgeObject, func(c *graph.ThreadIDConnection) []*graph.ThreadIDEdge { return c.Edges }),
 		"nodes":    compiled.Strings(func(c *graph.ThreadIDConnection) []string { return c.Nodes }),
 		"pageInfo": compiled.Of(pageInfoObject, func(c *graph.ThreadIDConnection) *graph.PageInfo { return c.PageInfo }),
+	},
+}
+
+var messageChangeObject = &compiled.Object[*graph.MessageChange]{
+	Name: "MessageChange",
+	Fields: map[string]compiled.Field[*graph.MessageChange]{
+		"kind":      compiled.String(func(c *graph.MessageChange) graph.MessageChangeKind { return c.Kind }),
+		"threadId":  compiled.String(func(c *graph.MessageChange) string { return c.ThreadID }),
+		"messageId": compiled.NullableString(func(c *graph.MessageChange) *string { return c.MessageID }),
+		"seq":       compiled.Int(func(c *graph.MessageChange) int { return c.Seq }),
+		"message":   compiled.Optional(messageObject, func(c *graph.MessageChange) *store.Message { return c.Message }),
+		"version":   compiled.Int(func(c *graph.MessageChange) int { return c.Version }),
+		"timestamp": compiled.Time(func(c *graph.MessageChange) time.Time { return c.Timestamp }),
+		"cursor":    compiled.String(func(c *graph.MessageChange) string { return c.Cursor }),
 	},
 }
 

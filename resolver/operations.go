@@ -177,6 +177,8 @@ func compileEvent(op *graphql.OperationContext) compiled.Writer[any] {
 		return eventOf(field, messageObject.Compile(c, field.Selections))
 	case "agentStateChanged":
 		return eventOf(field, agentStateChangeObject.Compile(c, field.Selections))
+	case "messageChanged":
+		return eventOf(field, messageChangeObject.Compile(c, field.Selections))
 	}
 	return nil
 }

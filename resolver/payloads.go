@@ -57,6 +57,28 @@ var mutationPayloads = map[string]payloadField{
 			"duplicates": compiled.Int(func(p *graph.AddMessagesPayload) int { return p.Duplicates }),
 		},
 	}),
+	"updateMessage": payloadOf(&compiled.Object[*graph.UpdateMessagePayload]{
+		Name: "UpdateMessagePayload",
+		Fields: map[string]compiled.Field[*graph.UpdateMessagePayload]{
+			"message":    compiled.Of(messageObject, func(p *graph.UpdateMessagePayload) *store.Message { return p.Message }),
+			"agentState": compiled.Of(agentStateObject, func(p *graph.UpdateMessagePayload) *store.AgentState { return p.AgentState }),
+		},
+	}),
+	"deleteMessage": payloadOf(&compiled.Object[*graph.DeleteMessagePayload]{
+		Name: "DeleteMessagePayload",
+		Fields: map[string]compiled.Field[*graph.DeleteMessagePayload]{
+			"deletedMessageId": compiled.String(func(p *graph.DeleteMessagePayload) string { return p.DeletedMessageID }),
+			"agentState":       compiled.Of(agentStateObject, func(p *graph.DeleteMessagePayload) *store.AgentState { return p.AgentState }),
+		},
+	}),
+	"truncateMessages": payloadOf(&compiled.Object[*graph.TruncateMessagesPayload]{
+		Name: "TruncateMessagesPayload",
+		Fields: map[string]compiled.Field[*graph.TruncateMessagesPayload]{
+			"deletedCount": compiled.Int(func(p *graph.TruncateMessagesPayload) int { return p.DeletedCount }),
+			"agentState":   compiled.Of(agentStateObject, func(p *graph.TruncateMessagesPayload) *store.AgentState { return p.AgentState }),
+		},
+	}),
+	"forkAgentState": stateAlone("ForkAgentStatePayload", func(p *graph.ForkAgentStatePayload) *store.AgentState { return p.AgentState }),
 	"addPlan": payloadOf(&compiled.Object[*graph.AddPlanPayload]{
 		Name: "AddPlanPayload",
 		Fields: map[string]compiled.Field[*graph.AddPlanPayload]{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"agentstate/graph"
 	"agentstate/internal/position"
 	"agentstate/store"
 )
@@ -29,15 +30,21 @@ func aboutCursor(err error, threadID, argument string) error {
 }
 
 // begin tells the transport where a listener stands: behind that it can come back before it has had a message.
-func begin(ctx context.Context, start store.Cursor) {
+func begin(ctx context.Context, start string) {
 	if at := position.From(ctx); at != nil {
-		at.Last = start.String()
+		at.Last = start
 	}
 }
 
 // note tells the transport the cursor of an event, if it has one.
 func note(at *position.Position, event any) {
-	if message, ok := event.(*store.Message); ok && at != nil {
-		at.Last = message.Cursor()
+	if at == nil {
+		return
+	}
+	switch event := event.(type) {
+	case *store.Message:
+		at.Last = event.Cursor()
+	case *graph.MessageChange:
+		at.Last = event.Cursor
 	}
 }

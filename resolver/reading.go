@@ -7,9 +7,9 @@ import (
 	"agentstate/store"
 )
 
-// pageKeyOf gives who tells which page a messages field names: worked out once where its arguments are the same each time.
+// pageKeyOf gives who tells which page a field of messages names: worked out once where its arguments are the same each time.
 func pageKeyOf(op *graphql.OperationContext, field graphql.CollectedField) func(*graphql.OperationContext) (store.PageKey, error) {
-	countOnly := selectionOf(op, field).countsOnly()
+	countOnly := countsOnly(op, field)
 	keyOf := func(op *graphql.OperationContext) (store.PageKey, error) {
 		return pageOf(countOnly, field.ArgumentMap(op.Variables))
 	}
@@ -25,7 +25,7 @@ func readOf(sel selection) func(*graphql.OperationContext) store.Read {
 	fixed := sel.readFields()
 	var keys []func(*graphql.OperationContext) (store.PageKey, error)
 	for _, field := range sel.fields {
-		if field.Name == "messages" {
+		if isPage(field) {
 			keys = append(keys, pageKeyOf(sel.op, field))
 		}
 	}

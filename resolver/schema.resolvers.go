@@ -9,14 +9,23 @@ import (
 	"agentstate/graph"
 	"agentstate/store"
 	"context"
+	"encoding/json"
 )
 
-func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType) (*graph.MessageConnection, error) {
-	key, err := messagesKey(selected(ctx).countsOnly(), first, after, last, before, types)
+func (r *agentStateResolver) Messages(ctx context.Context, obj *store.AgentState, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) (*graph.MessageConnection, error) {
+	key, err := messagesKey(selected(ctx).countsOnly(), first, after, last, before, types, wholeToolCalls)
 	if err != nil {
 		return nil, err
 	}
 	return r.messagesOf(ctx, obj, key)
+}
+
+func (r *agentStateResolver) LangChainMessages(ctx context.Context, obj *store.AgentState, format graph.MessageFormat, first *int, after *string, last *int, before *string) ([]json.RawMessage, error) {
+	key, err := messagesKey(false, first, after, last, before, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return r.langChainMessages(ctx, obj, format, key)
 }
 
 func (r *agentStateConnectionResolver) TotalCount(ctx context.Context, obj *graph.AgentStateConnection) (int, error) {
@@ -47,6 +56,26 @@ func (r *mutationResolver) AddMessage(ctx context.Context, input graph.AddMessag
 
 func (r *mutationResolver) AddMessages(ctx context.Context, input graph.AddMessagesInput) (*graph.AddMessagesPayload, error) {
 	return r.addMessages(ctx, input)
+}
+
+func (r *mutationResolver) AddLangChainMessages(ctx context.Context, input graph.AddLangChainMessagesInput) (*graph.AddLangChainMessagesPayload, error) {
+	return r.addLangChainMessages(ctx, input)
+}
+
+func (r *mutationResolver) UpdateMessage(ctx context.Context, input graph.UpdateMessageInput) (*graph.UpdateMessagePayload, error) {
+	return r.updateMessage(ctx, input)
+}
+
+func (r *mutationResolver) DeleteMessage(ctx context.Context, input graph.DeleteMessageInput) (*graph.DeleteMessagePayload, error) {
+	return r.deleteMessage(ctx, input)
+}
+
+func (r *mutationResolver) TruncateMessages(ctx context.Context, input graph.TruncateMessagesInput) (*graph.TruncateMessagesPayload, error) {
+	return r.truncateMessages(ctx, input)
+}
+
+func (r *mutationResolver) ForkAgentState(ctx context.Context, input graph.ForkAgentStateInput) (*graph.ForkAgentStatePayload, error) {
+	return r.forkAgentState(ctx, input)
 }
 
 func (r *mutationResolver) SetContext(ctx context.Context, input graph.SetContextInput) (*graph.SetContextPayload, error) {
@@ -126,6 +155,10 @@ func (r *subscriptionResolver) MessageAdded(ctx context.Context, threadID string
 
 func (r *subscriptionResolver) AgentStateChanged(ctx context.Context, threadID string) (<-chan *graph.AgentStateChange, error) {
 	return r.agentStateChanged(ctx, threadID)
+}
+
+func (r *subscriptionResolver) MessageChanged(ctx context.Context, threadID string, after *string) (<-chan *graph.MessageChange, error) {
+	return r.messageChanged(ctx, threadID, after)
 }
 
 func (r *threadIdConnectionResolver) TotalCount(ctx context.Context, obj *graph.ThreadIDConnection) (int, error) {

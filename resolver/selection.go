@@ -60,31 +60,42 @@ func (s selection) under(name string) selection {
 func (s selection) read() store.Read {
 	r := s.readFields()
 	for _, f := range s.fields {
-		if f.Name != "messages" {
+		if !isPage(f) {
 			continue
 		}
 		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
-		if key, err := pageOf(selectionOf(s.op, f).countsOnly(), f.ArgumentMap(s.op.Variables)); err == nil {
+		if key, err := pageOf(countsOnly(s.op, f), f.ArgumentMap(s.op.Variables)); err == nil {
 			r.Pages = append(r.Pages, key)
 		}
 	}
 	return r
 }
 
+// isPage tells whether a field of AgentState is a page of its messages.
+func isPage(f graphql.CollectedField) bool {
+	return f.Name == "messages" || f.Name == "langChainMessages"
+}
+
+// countsOnly tells of such a field whether it needs no message.
+func countsOnly(op *graphql.OperationContext, f graphql.CollectedField) bool {
+	return f.Name == "messages" && selectionOf(op, f).countsOnly()
+}
+
 // readFields is read without the pages.
 func (s selection) readFields() store.Read {
 	return store.Read{
 		Context: s.has("context"), Plan: s.has("plan"), ToolCalls: s.has("toolCalls"), Metadata: s.has("metadata"),
+		PendingToolCalls: s.has("pendingToolCalls"),
 	}
 }
 
 // checkPages gives the first error of the arguments of the message pages in a selection on AgentState.
 func (s selection) checkPages() error {
 	for _, f := range s.fields {
-		if f.Name != "messages" {
+		if !isPage(f) {
 			continue
 		}
-		key, err := pageOf(selectionOf(s.op, f).countsOnly(), f.ArgumentMap(s.op.Variables))
+		key, err := pageOf(countsOnly(s.op, f), f.ArgumentMap(s.op.Variables))
 		if err != nil {
 			return err
 		}
@@ -129,5 +140,6 @@ func pageOf(countOnly bool, args map[string]any) (store.PageKey, error) {
 			types = append(types, store.MessageType(name))
 		}
 	}
-	return messagesKey(countOnly, first, after, last, before, types)
+	whole, _ := args["wholeToolCalls"].(bool)
+	return messagesKey(countOnly, first, after, last, before, types, whole)
 }

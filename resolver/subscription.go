@@ -26,7 +26,7 @@ func (r *Resolver) messageAdded(ctx context.Context, threadID string, after *str
 	if err != nil {
 		return nil, aboutCursor(err, threadID, argument)
 	}
-	begin(ctx, feed.CursorOf(stream))
+	begin(ctx, feed.CursorOf(stream).String())
 	return drawFrom(ctx, threadID, stream, func(m *store.Message) *store.Message { return m }), nil
 }
 

@@ -90,6 +90,10 @@ func everyOperation(s *Store, admin *redis.Client) error {
 		_, _, err = th.EditsAfter(ctx, "one", EditCursor{Epoch: edited.State.Epoch}, 10)
 	}
 	try("edits", err)
+	_, err = th.Fork(ctx, "one", "fork", Fork{}, &everything)
+	try("fork", err)
+	_, err = th.Get(ctx, "one", Read{PendingToolCalls: true})
+	try("pending", err)
 	text := "context"
 	_, err = th.Update(ctx, "one", Update{Context: &text, AddPlan: &Plan{PlanID: "p"}}, &everything)
 	try("update", err)

@@ -42,6 +42,8 @@ func scanBody(raw []byte, m *Message) bool {
 			m.Metadata, ok = value, value[0] == '{'
 		case "response_metadata":
 			m.ResponseMetadata, ok = value, value[0] == '{'
+		case "lc":
+			m.Source, ok = value, value[0] == '{'
 		case "name":
 			m.Name, ok = scanText(value)
 		case "tool_call_id":

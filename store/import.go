@@ -23,8 +23,8 @@ var luaPutAside string
 var luaRestore string
 
 var (
-	putAsideScript   = newScript(luaPutAside, true)
-	restoreScript = newScript(luaRestore, true)
+	putAsideScript = newScript(luaPutAside, true)
+	restoreScript  = newScript(luaRestore, true)
 )
 
 const (

@@ -17,6 +17,8 @@ type PageKey struct {
 	Range
 	// Types are the wanted message types, sorted and joined by a blank; empty for all.
 	Types string
+	// Whole says that no tool call is cut from its answers, see pairing: then the page may hold more. Not together with Types.
+	Whole bool
 	// CountOnly says that only MessagePage.Total is wanted: no message is read for it.
 	CountOnly bool
 }

@@ -34,6 +34,8 @@ type pageReader struct {
 	// found are the wanted elements so far, in the direction of the search.
 	found []element
 	step  int
+	// pairs is set where no tool call shall be cut from its answers.
+	pairs *pairing
 	// base is the number of messages trimmed, as far as is known.
 	base int
 }
@@ -42,8 +44,11 @@ type pageReader struct {
 func openPage(s *AgentState, k PageKey) *pageReader {
 	r := &pageReader{state: s, key: k, letters: k.letters(), page: &MessagePage{}, high: -1, step: k.firstStep(), base: s.Base}
 	r.page.Total = s.countTypes(r.letters)
-	if r.letters == nil && s.Removed > 0 {
+	if r.letters == nil && (s.Removed > 0 || k.Whole) {
 		r.letters = allLetters
+	}
+	if k.Whole {
+		r.pairs = newPairing(k)
 	}
 	low, high, err := k.bounds(s)
 	switch {
@@ -84,13 +89,13 @@ func (r *pageReader) takeGuess(got []string) error {
 	}
 	from, to := elements[0].seq, elements[len(elements)-1].seq
 	if r.forward() && from == r.low || !r.forward() && to == r.high {
-		r.take(elements, from, to)
+		return r.take(elements, from, to)
 	}
 	return nil
 }
 
 // take takes in the next elements in the direction of the page, which lie between two sequence numbers, both included.
-func (r *pageReader) take(elements []element, from, to int) {
+func (r *pageReader) take(elements []element, from, to int) error {
 	if n := len(elements); n > 0 && r.letters != nil { // step over the rest of a run of empty places
 		if first, last := elements[0], elements[n-1]; r.forward() && last.letter == removedLetter {
 			_, to = last.gap()
@@ -110,12 +115,15 @@ func (r *pageReader) take(elements []element, from, to int) {
 			r.found = append(r.found, e)
 		}
 	}
+	if r.pairs != nil {
+		return r.pairs.look(r.found)
+	}
+	return nil
 }
 
 // next gives what to read next; nil where the page is done.
 func (r *pageReader) next() *part {
-	enough := r.letters != nil && (len(r.found) > max(r.key.First, r.key.Last) || len(r.found) >= r.page.Total)
-	if r.page.Err != nil || r.low > r.high || enough {
+	if r.page.Err != nil || r.low > r.high || r.letters != nil && r.enough() {
 		return nil
 	}
 	p := &part{threadID: r.state.ThreadID, epoch: r.state.Epoch, from: r.low, to: r.high, base: r.base}
@@ -130,18 +138,41 @@ func (r *pageReader) next() *part {
 	return p
 }
 
+// enough tells whether a search has found what belongs to the page, and one message more if there is one.
+func (r *pageReader) enough() bool {
+	if len(r.found) >= r.page.Total {
+		return true
+	}
+	if r.pairs != nil {
+		return r.pairs.done(len(r.found))
+	}
+	return len(r.found) > r.size()
+}
+
+// size is how many messages the page may hold.
+func (r *pageReader) size() int {
+	if r.pairs != nil {
+		return r.pairs.end
+	}
+	return max(r.key.First, r.key.Last)
+}
+
 // takePart takes in what next asked for. A reader that goes on behind a cursor must miss nothing: what was trimmed meanwhile is a
 // *CursorExpiredError for him. Without such a cursor it is merely not there any more.
-func (r *pageReader) takePart(p *part) {
+func (r *pageReader) takePart(p *part) error {
 	if r.key.After != "" && (p.oldest.Epoch != p.epoch || p.from <= p.oldest.Seq) {
 		r.page.Err = &CursorExpiredError{Oldest: p.oldest}
-		return
+		return nil
 	}
-	if r.take(p.elements, p.from, p.to); p.oldest.Epoch != p.epoch {
+	if err := r.take(p.elements, p.from, p.to); err != nil {
+		return err
+	}
+	if p.oldest.Epoch != p.epoch {
 		r.high = r.low - 1 // nothing of this incarnation is left
 	} else {
 		r.base, r.low = p.oldest.Seq, max(r.low, p.oldest.Seq+1)
 	}
+	return nil
 }
 
 // close makes the page of what was found, of nothing where a cursor was wrong.
@@ -149,7 +180,7 @@ func (r *pageReader) close(owner string) error {
 	if r.page.Err != nil {
 		r.found = nil
 	}
-	if n := max(r.key.First, r.key.Last); r.letters != nil && !r.key.CountOnly {
+	if n := r.size(); r.letters != nil && !r.key.CountOnly {
 		more := len(r.found) > n
 		r.found = r.found[:min(len(r.found), n)]
 		if r.forward() {
@@ -191,7 +222,9 @@ func (t *Threads) readPages(ctx context.Context, readers []*pageReader) error {
 			return err
 		}
 		for i, r := range waiting {
-			r.takePart(parts[i])
+			if err := r.takePart(parts[i]); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range readers {

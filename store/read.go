@@ -113,6 +113,7 @@ func (t *Threads) finishOne(ctx context.Context, pending *pendingThread) (*Agent
 func (t *Threads) finish(ctx context.Context, pending []*pendingThread) ([]*AgentState, error) {
 	states := make([]*AgentState, 0, len(pending))
 	var readers []*pageReader
+	var withPending []*AgentState
 	for _, p := range pending {
 		state, err := t.record(p.threadID, p.read, p.clock.Val(), p.record)
 		if err != nil {
@@ -122,6 +123,9 @@ func (t *Threads) finish(ctx context.Context, pending []*pendingThread) ([]*Agen
 			continue
 		}
 		states = append(states, state)
+		if p.read.PendingToolCalls {
+			withPending = append(withPending, state)
+		}
 		state.Pages = make(map[PageKey]*MessagePage, len(p.pages))
 		for i, key := range p.read.Pages {
 			reader := openPage(state, key)
@@ -136,6 +140,11 @@ func (t *Threads) finish(ctx context.Context, pending []*pendingThread) ([]*Agen
 	}
 	if err := t.readPages(ctx, readers); err != nil {
 		return nil, err
+	}
+	if len(withPending) > 0 {
+		if err := t.fillPending(ctx, withPending); err != nil {
+			return nil, err
+		}
 	}
 	return states, nil
 }

@@ -13,6 +13,8 @@ import (
 // Read says what to read of a thread beyond what is always read: ids, version, times, TTL, relevance and counts.
 type Read struct {
 	Context, Plan, ToolCalls, Metadata bool
+	// PendingToolCalls costs one more round trip, for all threads that are read together.
+	PendingToolCalls bool
 	// Pages are the message pages to read, see MessagesOf.
 	Pages []PageKey
 }

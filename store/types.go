@@ -32,6 +32,9 @@ type AgentState struct {
 	TTLSeconds    int
 	ExpiresAt     time.Time
 
+	// PendingToolCalls are the calls without answers among the last messages, in the order in which they were asked for.
+	PendingToolCalls []PendingToolCall
+
 	// Pages holds the message pages that the Read asked for, by what was asked.
 	Pages map[PageKey]*MessagePage
 
@@ -111,11 +114,13 @@ type Message struct {
 	// Timestamp is as the writer gave it, zero where he gave none. A message that was read has the time of its
 	// arrival instead of zero.
 	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Source is what a message in another form had beside all this, as internal/langchain keeps it; nil where there was no other form.
+	Source json.RawMessage `json:"lc,omitempty"`
 }
 
 // Size is that of what the writer gave, in bytes of JSON and text.
 func (m *Message) Size() int {
-	size := len(m.Content) + len(m.Metadata) + len(m.ResponseMetadata) + length(m.Name) + length(m.ToolCallID)
+	size := len(m.Content) + len(m.Metadata) + len(m.ResponseMetadata) + len(m.Source) + length(m.Name) + length(m.ToolCallID)
 	for _, call := range m.ToolCalls {
 		size += length(call.ID) + len(call.Name) + len(call.Args)
 	}

@@ -121,6 +121,7 @@ func TestValues(t *testing.T) {
 		},
 		{"SHARE_REQUEST_RATES", []string{"false", "0"}, []string{"perhaps", "2"}},
 		{"AUTH_MODE", []string{"none"}, []string{"None", "basic"}},
+		{"REST_ENDPOINTS", []string{"on", "off"}, []string{"true", "On"}},
 		{"TRUSTED_DOCUMENTS", []string{"allow", "off"}, []string{"none", "Only"}},
 		{
 			"TRUSTED_PROXIES",

@@ -20,6 +20,8 @@ type Config struct {
 	Documents Documents
 	Auth      Auth
 	Browsers  Browsers
+	// REST says whether the endpoints of the service that this one replaces are served.
+	REST REST
 	// Edge bounds what one caller may ask for.
 	Edge Edge
 	// Data are the threads of the replaced service, and the file of the embedded Redis.

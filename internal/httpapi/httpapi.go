@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents,
-// AllowedOrigins, HideSchema, Playground and Panics.
+// AllowedOrigins, HideSchema, Playground, REST and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -48,6 +48,8 @@ type Config struct {
 	HideSchema bool
 	// Playground serves / and /assets/*; nil is none.
 	Playground http.Handler
+	// REST serves what is below /redis/, behind the same doors as GraphQL; nil is none. Answers may come in parts.
+	REST http.Handler
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// Health gives the body of GET /health, which is marshalled as JSON. It bounds its own time.
@@ -78,11 +80,14 @@ func New(cfg Config) http.Handler {
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}
 
 	r := chi.NewRouter()
+	if cfg.REST != nil {
+		r.Use(detailed)
+	}
 	r.Use(hardened, panics.middleware, pages.ownName, timedBodies(cfg.Limits.BodyTimeout))
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed)
 	r.Group(func(r chi.Router) {
-		r.Use(pages.share(), compressed)
+		r.Use(pages.share(shared{}), compressed)
 		r.With(pages.guard).Method(http.MethodPost, "/graphql", api)
 		r.With(pages.guard).Method(http.MethodGet, "/graphql", api)
 		getAndHead(r, "/health", identified(cfg.Auth, doors, http.HandlerFunc(health.report)))
@@ -92,6 +97,13 @@ func New(cfg Config) http.Handler {
 			r.Method(http.MethodOptions, path, http.HandlerFunc(methodNotAllowed)) // what share leaves of them
 		}
 	})
+	if cfg.REST != nil { // it compresses by itself
+		r.Group(func(r chi.Router) {
+			r.Use(pages.share(restShared))
+			r.Handle(restPath+"*", restAPI(cfg, doors, pages))
+			r.Method(http.MethodOptions, restPath+"*", cfg.REST) // what share leaves of them
+		})
+	}
 	getAndHead(r, "/metrics", onlyFor(auth.Admin, cfg.Auth, doors, cfg.Metrics)) // it compresses by itself, and is for no page
 	if cfg.Playground != nil {                                                   // it compresses by itself, and is for its own page alone
 		getAndHead(r, "/", cfg.Playground)

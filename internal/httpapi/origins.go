@@ -110,20 +110,21 @@ func preflighted(r *http.Request) bool {
 }
 
 // share lets the pages of the allowed origins read the answers (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). Without
-// one it does nothing. Credentials that a browser keeps, such as cookies, are none of this server's.
-func (o origins) share() func(http.Handler) http.Handler {
+// one it does nothing. Credentials that a browser keeps, such as cookies, are none of this server's. What there is beside the methods
+// and headers of GraphQL the argument says.
+func (o origins) share(what shared) func(http.Handler) http.Handler {
 	if len(o.allowed) == 0 { // cors would allow all
 		return func(next http.Handler) http.Handler { return next }
 	}
 	const maxAge = 2 * 60 * 60 // seconds; Chrome keeps a preflight no longer
 	return cors.Handler(cors.Options{
 		AllowedOrigins: o.allowed,
-		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
-		AllowedHeaders: []string{
+		AllowedMethods: append([]string{http.MethodGet, http.MethodHead, http.MethodPost}, what.methods...),
+		AllowedHeaders: append([]string{
 			"Accept", "Authorization", "Content-Encoding", "Content-Type", "Last-Event-ID",
 			"Apollo-Require-Preflight", "X-Apollo-Operation-Name", "Apollographql-Client-Name", "Apollographql-Client-Version",
-		},
-		ExposedHeaders: []string{"Retry-After"},
+		}, what.sent...),
+		ExposedHeaders: append([]string{"Retry-After"}, what.answered...),
 		MaxAge:         maxAge,
 	})
 }

@@ -44,6 +44,10 @@ func (f refusal) response() *graphql.Response {
 
 // write answers with the refusal in the given media type.
 func (f refusal) write(w http.ResponseWriter, media string) {
+	if takesDetail(w) {
+		f.writeDetail(w)
+		return
+	}
 	maps.Copy(w.Header(), f.header)
 	body, err := json.Marshal(struct {
 		Errors gqlerror.List `json:"errors"`

@@ -11,10 +11,12 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"agentstate/internal/bounds"
 )
 
 // MaxJSONDepth is how deeply the arrays and objects of a JSON value may be nested.
-const MaxJSONDepth = 100
+const MaxJSONDepth = bounds.JSONDepth
 
 var errTooDeep = invalid("nest a JSON value at most %d levels deep", MaxJSONDepth)
 

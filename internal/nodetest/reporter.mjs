@@ -1,4 +1,4 @@
-// A reporter of Node's test runner for clients_test.go: a line of JSON for each test, {"File", "Name", "Status": "pass" | "fail" |
+// A reporter of Node's test runner for nodetest.go: a line of JSON for each test, {"File", "Name", "Status": "pass" | "fail" |
 // "skip", "Detail"}. What a file prints itself goes to standard error.
 import { basename } from 'node:path';
 import { inspect } from 'node:util';

@@ -1,0 +1,356 @@
+package langchain
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"agentstate/store"
+)
+
+func newID() string { return "made" }
+
+func parse(tb testing.TB, raw string) *store.Message {
+	tb.Helper()
+	p, err := Parse(json.RawMessage(raw), newID)
+	require.NoError(tb, err, raw)
+	require.NotNil(tb, p.Message, raw)
+	return p.Message
+}
+
+// sources are messages in all forms, the format in which they come back as they were, and how the others say them: "" where they cannot.
+var sources = []struct {
+	name, raw    string
+	format       Format
+	stored       store.MessageType
+	text         string
+	others       map[Format]string
+	cannot       map[Format]string
+	mustBeShort  bool
+	isConstructs bool
+}{
+	{
+		name:   "python human",
+		raw:    `{"type":"human","data":{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"human","name":null,"id":"m1"}}`,
+		format: Python, stored: store.Human, text: "hi", mustBeShort: true,
+		others: map[Format]string{
+			JavaScript: `{"type":"human","data":{"content":"hi","id":"m1"}}`,
+			Flat:       `{"type":"human","content":"hi","id":"m1"}`,
+			OpenAI:     `{"role":"user","content":"hi"}`,
+		},
+	},
+	{
+		name: "python ai of an older version",
+		raw: `{"type":"ai","data":{"content":"","additional_kwargs":{},"response_metadata":{"model":"m","p":0.1234567890123456789},"type":"ai","name":null,"id":"m1","example":false,
+			"tool_calls":[{"name":"search","args":{"n":12345678901234567890},"id":"c1","type":"tool_call"}],"invalid_tool_calls":[],
+			"usage_metadata":{"input_tokens":1,"output_tokens":2,"total_tokens":3,"input_token_details":{"cache_read":1}}}}`,
+		format: Python, stored: store.AI,
+		others: map[Format]string{
+			JavaScript: `{"type":"ai","data":{"content":"","id":"m1","example":false,"response_metadata":{"model":"m","p":0.1234567890123456789},
+				"tool_calls":[{"name":"search","args":{"n":12345678901234567890},"id":"c1","type":"tool_call"}],
+				"usage_metadata":{"input_tokens":1,"output_tokens":2,"total_tokens":3,"input_token_details":{"cache_read":1}}}}`,
+		},
+		cannot: map[Format]string{OpenAI: "response_metadata"},
+	},
+	{
+		name: "python tool",
+		raw: `{"type":"tool","data":{"content":[{"type":"text","text":"found"}],"additional_kwargs":{},"response_metadata":{},"type":"tool","name":"search","id":null,
+			"tool_call_id":"c1","artifact":null,"status":"success"}}`,
+		format: Python, stored: store.Tool, text: "found", mustBeShort: true,
+		others: map[Format]string{
+			JavaScript: `{"type":"tool","data":{"content":[{"type":"text","text":"found"}],"id":"made","name":"search","tool_call_id":"c1","status":"success"}}`,
+			OpenAI:     `{"role":"tool","content":[{"type":"text","text":"found"}],"name":"search","tool_call_id":"c1"}`,
+		},
+	},
+	{
+		name: "an artifact",
+		raw: `{"type":"tool","data":{"content":"x","additional_kwargs":{},"response_metadata":{},"type":"tool","name":null,"id":"m1",
+			"tool_call_id":"c1","artifact":{"rows":[1,2.50]},"status":"error"}}`,
+		format: Python, stored: store.Tool, text: "x",
+		others: map[Format]string{Flat: `{"type":"tool","content":"x","id":"m1","tool_call_id":"c1","artifact":{"rows":[1,2.50]},"status":"error"}`},
+		cannot: map[Format]string{OpenAI: "status"},
+	},
+	{
+		name:   "python chat",
+		raw:    `{"type":"chat","data":{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"chat","name":null,"id":"m1","role":"critic"}}`,
+		format: Python, stored: store.Chat, text: "hi",
+		others: map[Format]string{
+			JavaScript: `{"type":"generic","data":{"content":"hi","id":"m1","role":"critic"}}`,
+			OpenAI:     `{"role":"critic","content":"hi"}`,
+		},
+	},
+	{
+		name:   "javascript generic",
+		raw:    `{"type":"generic","data":{"content":"hi","role":"critic","additional_kwargs":{},"response_metadata":{}}}`,
+		format: JavaScript, stored: store.Chat, text: "hi",
+		others: map[Format]string{Python: `{"type":"chat","data":{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"chat","name":null,"id":"made","role":"critic"}}`},
+	},
+	{
+		name:   "a chunk",
+		raw:    `{"type":"AIMessageChunk","data":{"content":"h","additional_kwargs":{},"response_metadata":{},"type":"AIMessageChunk","name":null,"id":"m1","tool_call_chunks":[{"name":"s","args":"{\"a","id":"c","index":0}]}}`,
+		format: Python, stored: store.AI, text: "h",
+		others: map[Format]string{JavaScript: `{"type":"ai","data":{"content":"h","id":"m1","tool_call_chunks":[{"name":"s","args":"{\"a","id":"c","index":0}]}}`},
+		cannot: map[Format]string{OpenAI: "tool_call_chunks"},
+	},
+	{
+		name:   "javascript ai",
+		raw:    `{"type":"ai","data":{"content":"a","tool_calls":[{"name":"s","args":{},"id":"c1","type":"tool_call","extras":{"x":1}}],"invalid_tool_calls":[],"additional_kwargs":{},"response_metadata":{},"id":"m1"}}`,
+		format: JavaScript, stored: store.AI, text: "a",
+		others: map[Format]string{Flat: `{"type":"ai","content":"a","id":"m1","tool_calls":[{"name":"s","args":{},"id":"c1","type":"tool_call","extras":{"x":1}}]}`},
+		cannot: map[Format]string{Python: "tool_calls[0].extras", OpenAI: "tool_calls[0].extras"},
+	},
+	{
+		name:   "a constructor",
+		raw:    `{"lc":1,"type":"constructor","id":["langchain_core","messages","HumanMessage"],"kwargs":{"content":"hi","additional_kwargs":{},"response_metadata":{},"id":"m1"}}`,
+		stored: store.Human, text: "hi", isConstructs: true,
+		others: map[Format]string{
+			JavaScript: `{"type":"human","data":{"content":"hi","id":"m1"}}`,
+			Python:     `{"type":"human","data":{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"human","name":null,"id":"m1"}}`,
+			OpenAI:     `{"role":"user","content":"hi"}`,
+		},
+	},
+	{
+		name: "flat", raw: `{"type":"ai","content":"hi","id":"m1","name":"bot","more":null}`, format: Flat, stored: store.AI, text: "hi",
+		others: map[Format]string{JavaScript: `{"type":"ai","data":{"content":"hi","id":"m1","name":"bot","more":null}}`, OpenAI: `{"role":"assistant","content":"hi","name":"bot"}`},
+	},
+	{
+		name: "a role", raw: `{"role":"user","content":"hi"}`, format: Flat, stored: store.Human, text: "hi",
+		others: map[Format]string{OpenAI: `{"role":"user","content":"hi"}`, JavaScript: `{"type":"human","data":{"content":"hi","id":"made"}}`},
+	},
+	{
+		name: "a role with an id", raw: `{"role":"ai","content":"hi","id":"m1"}`, format: Flat, stored: store.AI, text: "hi",
+		others: map[Format]string{OpenAI: `{"role":"assistant","content":"hi"}`},
+	},
+	{
+		name:   "openai calls",
+		raw:    `{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"s","arguments":"{ \"q\": 1.50 }"}},{"id":"c2","type":"function","function":{"name":"t","arguments":"{broken"}}]}`,
+		format: OpenAI, stored: store.AI,
+		others: map[Format]string{
+			JavaScript: `{"type":"ai","data":{"content":"","id":"made","tool_calls":[{"name":"s","args":{"q":1.50},"id":"c1","type":"tool_call"}],
+				"invalid_tool_calls":[{"name":"t","args":"{broken","id":"c2","error":null,"type":"invalid_tool_call"}]}}`,
+		},
+	},
+	{
+		name: "openai developer", raw: `{"role":"developer","content":"be nice"}`, format: OpenAI, stored: store.System, text: "be nice",
+		others: map[Format]string{JavaScript: `{"type":"system","data":{"content":"be nice","id":"made","additional_kwargs":{"__openai_role__":"developer"}}}`},
+	},
+	{
+		name: "a developer of LangChain", raw: `{"type":"system","data":{"content":"be nice","id":"m1","additional_kwargs":{"__openai_role__":"developer"}}}`, format: JavaScript,
+		stored: store.System, text: "be nice", others: map[Format]string{OpenAI: `{"role":"developer","content":"be nice"}`},
+	},
+	{
+		name: "openai refusal", raw: `{"role":"assistant","content":null,"refusal":"no","annotations":[]}`, format: OpenAI, stored: store.AI,
+		others: map[Format]string{Flat: `{"type":"ai","content":"","id":"made","additional_kwargs":{"refusal":"no"},"annotations":[]}`},
+	},
+	{
+		name: "blocks", raw: `{"type":"human","content":["a",{"type":"image","base64":"x"},{"type":"non_standard","value":{"k":[null]}}]}`, format: Flat, stored: store.Human, text: "a",
+		others: map[Format]string{JavaScript: `{"type":"human","data":{"content":["a",{"type":"image","base64":"x"},{"type":"non_standard","value":{"k":[null]}}],"id":"made"}}`},
+		cannot: map[Format]string{OpenAI: "content[0]"},
+	},
+	{
+		name: "an unknown type", raw: `{"type":"event","data":{"what":{"x":1},"content":7,"id":5,"name":null}}`, format: Python, stored: store.Other,
+		cannot: map[Format]string{JavaScript: "the type event", Flat: "the type event", OpenAI: "the type event"},
+	},
+	{
+		name: "an unknown flat type", raw: `{"type":"event","content":"x","tool_calls":5}`, format: Flat, stored: store.Other, text: "x",
+		cannot: map[Format]string{JavaScript: "the type event"},
+	},
+	{
+		name: "more around it", raw: `{"type":"human","data":{"content":"x"},"saved_at":1e400}`, format: JavaScript, stored: store.Human, text: "x",
+		cannot: map[Format]string{Flat: "saved_at"},
+	},
+	{
+		name: "a function", raw: `{"role":"function","name":"f","content":"1"}`, format: OpenAI, stored: store.Function, text: "1",
+		others: map[Format]string{JavaScript: `{"type":"function","data":{"content":"1","id":"made","name":"f"}}`},
+	},
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for _, c := range sources {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := parse(t, c.raw)
+			assert.Equal(t, c.stored, m.Type)
+			assert.Equal(t, c.text, m.Text())
+			if c.mustBeShort {
+				assert.Less(t, len(m.Source), 70, "%s", m.Source)
+			}
+			m = throughTheStore(t, m)
+			if !c.isConstructs {
+				assert.Equal(t, normalText(t, c.raw), render(t, m, c.format))
+			}
+			for format, want := range c.others {
+				assert.Equal(t, normalText(t, want), render(t, m, format), format)
+			}
+			for format, field := range c.cannot {
+				_, err := Render(m, format)
+				var cannot *CannotSayError
+				require.ErrorAs(t, err, &cannot, format)
+				assert.Equal(t, field, cannot.Field, format)
+			}
+		})
+	}
+}
+
+// throughTheStore gives a message as it is read again.
+func throughTheStore(tb testing.TB, m *store.Message) *store.Message {
+	tb.Helper()
+	body, err := json.Marshal(m)
+	require.NoError(tb, err)
+	var again store.Message
+	require.NoError(tb, json.Unmarshal(body, &again))
+	for _, o := range []*json.RawMessage{&again.Metadata, &again.ResponseMetadata} {
+		if *o == nil {
+			*o = json.RawMessage("{}")
+		}
+	}
+	return &again
+}
+
+func normalText(tb testing.TB, raw string) string {
+	tb.Helper()
+	n, err := normal(json.RawMessage(raw))
+	require.NoError(tb, err)
+	return string(n)
+}
+
+func render(tb testing.TB, m *store.Message, format Format) string {
+	tb.Helper()
+	raw, err := Render(m, format)
+	require.NoError(tb, err, format)
+	return normalText(tb, string(raw))
+}
+
+// What other forms say of a message is a message again, and says the same.
+func TestTranslationsMeanTheSame(t *testing.T) {
+	t.Parallel()
+	for _, c := range sources {
+		m := parse(t, c.raw)
+		for _, format := range []Format{Python, JavaScript, Flat, OpenAI} {
+			raw, err := Render(m, format)
+			if err != nil {
+				continue
+			}
+			again := parse(t, string(raw))
+			assert.Equal(t, m.Type, again.Type, "%s %s", c.name, format)
+			assert.Equal(t, m.Text(), again.Text(), "%s %s", c.name, format)
+			assert.Len(t, again.ToolCalls, len(m.ToolCalls), "%s %s", c.name, format)
+		}
+	}
+}
+
+func TestMessagesOfTheAPI(t *testing.T) {
+	t.Parallel()
+	id, status := "c1", store.Failure
+	m := &store.Message{
+		MessageID: "m1", Type: store.Tool, Content: json.RawMessage(`"x"`), ToolCallID: &id, Status: &status, Metadata: json.RawMessage("{}"),
+	}
+	assert.JSONEq(t, `{"type":"tool","data":{"content":"x","additional_kwargs":{},"response_metadata":{},"type":"tool","name":null,"id":"m1","tool_call_id":"c1","artifact":null,"status":"error"}}`, render(t, m, Python))
+	other := &store.Message{MessageID: "m1", Type: store.Other, Content: json.RawMessage(`"x"`)}
+	assert.JSONEq(t, `{"type":"other","content":"x","id":"m1"}`, render(t, other, Flat))
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for raw, path := range map[string]string{
+		`5`: "", `[]`: "", `{}`: "", `{"content":"x"}`: "",
+		`{"type":5,"data":{}}`:                                                         ".type",
+		`{"type":"human","data":"x"}`:                                                  ".data",
+		`{"type":"human","data":{}}`:                                                   ".data.content",
+		`{"type":"human","data":{"content":7}}`:                                        ".data.content",
+		`{"type":"human","data":{"content":["a",7]}}`:                                  ".data.content[1]",
+		`{"type":"human","content":null}`:                                              ".content",
+		`{"type":"human","content":"x","id":7}`:                                        ".id",
+		`{"type":"human","content":"x","name":7}`:                                      ".name",
+		`{"role":7,"content":"x"}`:                                                     ".role",
+		`{"role":"","content":"x"}`:                                                    ".role",
+		`{"type":"tool","content":"x"}`:                                                ".tool_call_id",
+		`{"role":"tool","content":"x"}`:                                                ".tool_call_id",
+		`{"type":"chat","content":"x"}`:                                                ".role",
+		`{"type":"function","content":"x"}`:                                            ".name",
+		`{"type":"remove","data":{"content":""}}`:                                      ".data.id",
+		`{"type":"ai","content":"","tool_calls":{}}`:                                   ".tool_calls",
+		`{"type":"ai","content":"","tool_calls":[5]}`:                                  ".tool_calls[0]",
+		`{"type":"ai","content":"","tool_calls":[{"name":"a","id":"c"}]}`:              ".tool_calls[0].args",
+		`{"type":"ai","content":"","tool_calls":[{"name":"a","args":"{}","id":"c"}]}`:  ".tool_calls[0].args",
+		`{"type":"ai","data":{"content":"","tool_calls":[{"args":{}}]}}`:               ".data.tool_calls[0].name",
+		`{"type":"ai","content":"","tool_calls":[{"name":"a","args":{},"id":5}]}`:      ".tool_calls[0].id",
+		`{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"a"}}]}`:       ".tool_calls[0].function.arguments",
+		`{"role":"assistant","tool_calls":[{"function":{"name":"a","arguments":""}}]}`: ".tool_calls[0].id",
+		`{"role":"assistant","tool_calls":[{"id":"c","function":{"arguments":"{}"}}]}`: ".tool_calls[0].function.name",
+		`{"type":"ai","content":"","invalid_tool_calls":[1]}`:                          ".invalid_tool_calls[0]",
+		`{"type":"ai","content":"","usage_metadata":[]}`:                               ".usage_metadata",
+		`{"type":"ai","content":"","additional_kwargs":"x"}`:                           ".additional_kwargs",
+		`{"lc":1,"type":"constructor","id":[],"kwargs":{}}`:                            ".id",
+		`{"lc":1,"type":"constructor","id":["a","Prompt"],"kwargs":{}}`:                ".id[1]",
+		`{"lc":1,"type":"constructor","id":["a","HumanMessage"]}`:                      ".kwargs",
+		`{"lc":1,"type":"constructor","id":["a","AIMessage"],"kwargs":{"content":1}}`:  ".kwargs.content",
+	} {
+		_, err := Parse(json.RawMessage(raw), newID)
+		var wrong *InvalidError
+		if assert.ErrorAs(t, err, &wrong, raw) {
+			assert.Equal(t, path, wrong.Path, raw)
+			assert.NotEmpty(t, wrong.Want)
+		}
+	}
+}
+
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		`{"type":"remove","data":{"content":"","additional_kwargs":{},"response_metadata":{},"type":"remove","name":null,"id":"m1"}}`,
+		`{"type":"remove","id":"m1"}`, `{"lc":1,"type":"constructor","id":["langchain","schema","messages","RemoveMessage"],"kwargs":{"id":"m1"}}`,
+	} {
+		p, err := Parse(json.RawMessage(raw), newID)
+		require.NoError(t, err, raw)
+		assert.Equal(t, Parsed{Remove: "m1"}, p)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ raw, format, want string }{
+		{`{"type":"human","data":{"content":"a","kept":1,"additional_kwargs":{}}}`, "JAVASCRIPT", `{"type":"human","data":{"content":"new","kept":1,"additional_kwargs":{}}}`},
+		{`{"role":"user","content":"a","more":[1]}`, "OPENAI", `{"role":"user","content":"new","more":[1]}`},
+		{`{"type":"event","data":{"content":7,"x":1}}`, "PYTHON", `{"type":"event","data":{"content":"new","x":1}}`},
+	} {
+		before := parse(t, c.raw)
+		after := *before
+		after.Content = json.RawMessage(`"new"`)
+		require.NoError(t, Changed(before, &after))
+		format := Format(c.format)
+		if before.Type == store.Other {
+			format = JavaScript
+		}
+		assert.Equal(t, normalText(t, c.want), render(t, throughTheStore(t, &after), format), c.raw)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, c := range sources {
+		f.Add(c.raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		if !json.Valid([]byte(raw)) || strings.Contains(raw, `\ud`) {
+			return
+		}
+		p, err := Parse(json.RawMessage(raw), newID)
+		if err != nil || p.Message == nil {
+			return
+		}
+		m := throughTheStore(t, p.Message)
+		form, source, err := sourceOf(m)
+		require.NoError(t, err)
+		require.Equal(t, normalText(t, raw), normalText(t, string(source)), form)
+		for _, format := range []Format{Python, JavaScript, Flat, OpenAI} {
+			again, err := Render(m, format)
+			if err == nil && form.isIn(format) {
+				require.Equal(t, normalText(t, raw), normalText(t, string(again)))
+			}
+		}
+	})
+}

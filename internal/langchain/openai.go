@@ -1,0 +1,138 @@
+package langchain
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// openAIRoles are the roles of OpenAI's chat completions.
+var openAIRoles = map[kind]string{
+	kindHuman: "user", kindAI: "assistant", kindSystem: "system", kindTool: "tool", kindFunction: "function",
+}
+
+// openAIParts are the types of the parts of a content that OpenAI knows.
+// https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+var openAIParts = map[string]bool{"text": true, "image_url": true, "input_audio": true, "file": true, "refusal": true}
+
+// openAI gives a message as OpenAI has it. It has no place for ids of messages, which are the API's own; everything else that it has
+// none for cannot be said.
+func (m *message) openAI() (object, error) {
+	o := object{"content": m.content}
+	if err := m.openAIRole(o); err != nil {
+		return nil, err
+	}
+	if err := m.openAIContent(); err != nil {
+		return nil, err
+	}
+	if status, ok := asText(m.status); ok && status != "success" {
+		return nil, m.cannot(OpenAI, "status")
+	}
+	for _, f := range []struct {
+		name  string
+		value json.RawMessage
+	}{{"response_metadata", m.responseMetadata}, {"usage_metadata", m.usage}, {"artifact", m.artifact}} {
+		if !isEmpty(f.value) {
+			return nil, m.cannot(OpenAI, f.name)
+		}
+	}
+	for _, others := range []object{m.envelope, m.extra} {
+		for _, key := range others.keys() {
+			if !isNull(others[key]) && !isDefault(key, others[key]) {
+				return nil, m.cannot(OpenAI, key)
+			}
+		}
+	}
+	set(o, "name", m.name)
+	set(o, "tool_call_id", m.toolCallID)
+	calls, err := m.openAICalls()
+	if err != nil {
+		return nil, err
+	}
+	if len(calls) > 0 {
+		o["tool_calls"] = mustEncode(calls)
+		if string(m.content) == emptyText {
+			o["content"] = json.RawMessage("null")
+		}
+	}
+	return o, nil
+}
+
+// isDefault tells whether a field that LangChain once wrote into all messages says nothing.
+func isDefault(key string, value json.RawMessage) bool {
+	return key == "example" && string(value) == "false"
+}
+
+// openAIRole sets the role, and the fields that LangChain keeps for OpenAI among the additional ones.
+func (m *message) openAIRole(o object) error {
+	role, known := openAIRoles[m.kind]
+	if m.kind == kindChat {
+		role, known = asText(m.role)
+	}
+	if !known {
+		return m.cannot(OpenAI, "the type "+m.typeName)
+	}
+	kwargs, _ := asObject(m.additionalKwargs)
+	for _, key := range kwargs.keys() {
+		switch value := kwargs[key]; {
+		case key == roleKwarg && m.kind == kindSystem && string(value) == `"developer"`:
+			role = "developer"
+		case m.kind == kindAI && (key == "function_call" || key == "refusal" || key == "audio"):
+			set(o, key, nonNull(value))
+		case m.kind == kindAI && key == "tool_calls" && (len(m.calls) > 0 || len(m.invalidCalls) > 0):
+			// what LangChain has read its tool_calls from
+		default:
+			return m.cannot(OpenAI, "additional_kwargs."+key)
+		}
+	}
+	o["role"] = text(role)
+	return nil
+}
+
+func (m *message) openAIContent() error {
+	blocks, ok := asList(m.content)
+	if !ok {
+		return nil
+	}
+	for i, block := range blocks {
+		o, _ := asObject(block)
+		kind, _ := asText(o["type"])
+		if !openAIParts[kind] {
+			if kind == "" {
+				return m.cannot(OpenAI, fmt.Sprintf("content[%d]", i))
+			}
+			return m.cannot(OpenAI, fmt.Sprintf("content[%d] of the type %s", i, kind))
+		}
+	}
+	return nil
+}
+
+// openAICalls gives the tool calls in OpenAI's form, those that LangChain could not read too.
+func (m *message) openAICalls() ([]object, error) {
+	var calls []object
+	add := func(id json.RawMessage, name string, arguments string) {
+		calls = append(calls, object{
+			"id": id, "type": text("function"), "function": mustEncode(object{"name": text(name), "arguments": text(arguments)}),
+		})
+	}
+	for i, c := range m.calls {
+		at := fmt.Sprintf("tool_calls[%d]", i)
+		if isNull(c.id) {
+			return nil, m.cannot(OpenAI, at+" without an id")
+		}
+		if key := first(c.extra); key != "" {
+			return nil, m.cannot(OpenAI, at+"."+key)
+		}
+		add(c.id, c.name, string(c.args))
+	}
+	for i, raw := range m.invalidCalls {
+		at := fmt.Sprintf("invalid_tool_calls[%d]", i)
+		o, _ := asObject(raw)
+		name, ok1 := asText(o["name"])
+		arguments, ok2 := asText(o["args"])
+		if _, ok3 := asText(o["id"]); !ok1 || !ok2 || !ok3 || !isNull(o["error"]) {
+			return nil, m.cannot(OpenAI, at)
+		}
+		add(o["id"], name, arguments)
+	}
+	return calls, nil
+}

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed scripts/stage.lua
+var luaStage string
+
+//go:embed scripts/fork.lua
+var luaFork string
+
+var (
+	stageScript = newScript(luaStage, true)
+	forkScript  = newScript(luaFork, true)
+)
+
+const (
+	// stageFor is how long what was brought of a thread stays where its fork is given up.
+	stageFor = 10 * time.Minute
+	// stageBatch is how many messages are brought at first; then as many as are likely to have stageBytes.
+	stageBatch, stageBytes, mostStaged = 100, 2 << 20, 1000
+	// forkAttempts is how often a thread is begun anew whose messages were changed while they were brought.
+	forkAttempts = 5
+)
+
+// Fork says what a new thread is made of.
+type Fork struct {
+	// UpTo is the number of the last message that the new thread gets; nil for all of them.
+	UpTo *int
+	// TTL is in whole seconds; zero for that of the other thread. Metadata is a JSON object, nil for that of the other thread.
+	TTL      time.Duration
+	Metadata json.RawMessage
+}
+
+// ErrNoSuchPlace says that a thread does not have all messages up to a number: it has never had so many, or the oldest were trimmed.
+var ErrNoSuchPlace = errors.New("the thread has no such place")
+
+// errForkMoved says that a thread was changed while it was copied.
+var errForkMoved = errors.New("store: the thread has changed while it was copied")
+
+// Fork makes the thread newID of the beginning of another one: its messages with their ids, numbers and times, and all that the other
+// one is beside its version and times; and reads it as r says. It is of one instant of the other thread, and nothing is seen of the new
+// one before it is whole. Errors: ErrNotFound, ErrExists, ErrNoSuchPlace, and ErrUnavailable where the messages are changed all the time.
+// Three round trips, and two for each further megabyte or so.
+func (t *Threads) Fork(ctx context.Context, threadID, newID string, f Fork, r *Read) (*AgentState, error) {
+	for range forkAttempts {
+		state, err := t.fork(ctx, threadID, newID, f, r)
+		if !errors.Is(err, errForkMoved) {
+			return state, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errForkMoved)
+}
+
+// copied are the fields of a record that a fork takes over as they are.
+var copied = []string{"plan", "toolcalls"}
+
+// forking is a fork under way.
+type forking struct {
+	*Threads
+	source, target threadKeys
+	list, ids      string
+	// head is the other thread as it was at first.
+	head map[string]string
+	// staged is how many places were brought, and counts the messages among them by the letters of their types.
+	staged int
+	counts map[string]int
+}
+
+var forkFields = append([]string{"epoch", "seq", "base", "edits", "expires", "ttl", "relevant", "context", "metadata"}, copied...)
+
+func (t *Threads) fork(ctx context.Context, threadID, newID string, f Fork, r *Read) (*AgentState, error) {
+	k := &forking{Threads: t, source: t.keysOf(threadID), target: t.keysOf(newID), counts: make(map[string]int)}
+	stage := t.store.keys.bucketKey(k.target.bucket, "f:"+string(randomEpoch()))
+	k.list, k.ids = stage+":m", stage+":i"
+	var err error
+	if k.head, err = k.read(ctx); err != nil {
+		return nil, err
+	}
+	in := recordReader{values: k.head}
+	seq, base := int(in.int("seq")), int(in.int("base"))
+	if f.UpTo != nil {
+		if *f.UpTo > seq || *f.UpTo < base {
+			return nil, ErrNoSuchPlace
+		}
+		seq = *f.UpTo
+	}
+	if err := k.bring(ctx, base, seq); err != nil {
+		return nil, err
+	}
+	if now, err := k.read(ctx); err != nil {
+		return nil, err
+	} else if now["epoch"] != k.head["epoch"] || now["edits"] != k.head["edits"] || now["base"] != k.head["base"] {
+		return nil, errForkMoved
+	}
+	return k.finish(ctx, newID, f, seq, base, r)
+}
+
+// read reads the record of the other thread.
+func (k *forking) read(ctx context.Context) (map[string]string, error) {
+	var clock *redis.TimeCmd
+	var record *redis.SliceCmd
+	err := k.store.readTx(ctx, func(pipe redis.Pipeliner) {
+		clock, record = pipe.Time(ctx), pipe.HMGet(ctx, k.source.record, forkFields...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	in := recordReader{values: valuesOf(forkFields, record)}
+	if in.values["epoch"] == "" || !in.time("expires").After(clock.Val()) {
+		return nil, ErrNotFound
+	}
+	return in.values, in.err
+}
+
+// bring brings the places behind base up to seq.
+func (k *forking) bring(ctx context.Context, base, seq int) error {
+	for batch := stageBatch; base+k.staged < seq; {
+		from := k.staged
+		elements, err := k.store.rdb.LRange(ctx, k.source.messages, int64(from), int64(min(from+batch, seq-base)-1)).Result()
+		if err != nil {
+			return translate(err)
+		}
+		if len(elements) == 0 {
+			return errForkMoved
+		}
+		bytes, ids := 0, make([]any, 0, 2*len(elements))
+		args := append(make([]any, 0, 3+3*len(elements)), k.staged, stageFor.Milliseconds(), len(elements))
+		for i, text := range elements {
+			e, err := parseElement(text)
+			if err != nil {
+				return err
+			}
+			if e.seq != base+from+i+1 {
+				return errForkMoved // the oldest were trimmed meanwhile
+			}
+			k.counts[e.letter]++
+			if e.letter != removedLetter {
+				ids = append(ids, e.id, e.seq)
+			}
+			args, bytes = append(args, text), bytes+len(text)
+		}
+		run := call{script: stageScript, keys: []string{k.list, k.ids}, args: append(args, ids...)}
+		status, reply, err := k.store.run(ctx, run, nil)
+		switch {
+		case err != nil:
+			return err
+		case status == "LOST":
+			return errForkMoved
+		case status != "OK":
+			return statusError(status, reply)
+		}
+		k.staged += len(elements)
+		batch = max(1, min(stageBytes*len(elements)/max(bytes, 1), mostStaged))
+	}
+	return nil
+}
+
+// finish makes the thread of what was brought.
+func (k *forking) finish(ctx context.Context, newID string, f Fork, seq, base int, r *Read) (*AgentState, error) {
+	ttl, metadata := k.head["ttl"], k.head["metadata"]
+	if f.TTL != 0 {
+		ttl = strconv.FormatInt(int64(f.TTL/time.Second), 10)
+	}
+	if f.Metadata != nil {
+		metadata = string(f.Metadata)
+	}
+	args := []any{k.owner, newID, string(k.store.opts.NewEpoch()), seq, base, ttl, k.head["relevant"], k.head["context"], metadata}
+	for _, name := range copied {
+		if text, ok := k.head[name]; ok {
+			args = append(args, name, text)
+		}
+	}
+	for letter, n := range k.counts {
+		args = append(args, letter, n)
+	}
+	run := call{script: forkScript, keys: append(k.target.forScript(), k.list, k.ids), args: args}
+	var pending *pendingThread
+	status, reply, err := k.store.run(ctx, run, func(pipe redis.Pipeliner) {
+		if r != nil {
+			pending = k.queue(ctx, pipe, newID, *r)
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case status == "LOST":
+		return nil, errForkMoved
+	case status != "OK":
+		return nil, statusError(status, reply)
+	case r == nil:
+		return nil, nil //nolint:nilnil // nothing was asked for
+	}
+	return k.finishOne(ctx, pending)
+}
