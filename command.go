@@ -24,6 +24,7 @@ var schema string
 // program is what the commands have from outside.
 type program struct {
 	environ        []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	// ready hears of the address once requests are served; nil where nobody wants to know.
 	ready func(net.Addr)
@@ -46,7 +47,7 @@ func (e *exitError) Unwrap() error { return e.cause }
 
 // run does what the arguments say; without any it serves, see serveRequests. It is main without the process.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer, ready func(net.Addr)) error {
-	root := commands(program{environ: environ, stdout: stdout, stderr: stderr, ready: ready})
+	root := commands(program{environ: environ, stdin: os.Stdin, stdout: stdout, stderr: stderr, ready: ready})
 	args = append([]string{}, args...) // to cobra nil stands for those of the process
 	if len(args) > 0 {
 		switch args[0] {
@@ -72,6 +73,9 @@ func commands(p program) *cobra.Command {
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Serve requests; what is done without a command", Args: noArguments, RunE: root.RunE},
 		doctorCommand(p),
+		adoptCommand(p),
+		exportCommand(p),
+		importCommand(p),
 		&cobra.Command{
 			Use: "schema", Short: "Print the schema of the GraphQL API", Args: noArguments,
 			RunE: func(*cobra.Command, []string) error {

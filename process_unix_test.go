@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,9 +19,12 @@ import (
 // asMain says in the environment of this test program that it shall be the server itself, so that signals can be sent to one.
 const asMain = "AGENTSTATE_TEST_MAIN"
 
+// asArguments names the arguments that it shall have then, with blanks between.
+const asArguments = "AGENTSTATE_TEST_ARGUMENTS"
+
 func init() {
 	if os.Getenv(asMain) == "1" {
-		os.Args = os.Args[:1]
+		os.Args = append(os.Args[:1], strings.Fields(os.Getenv(asArguments))...)
 		main()
 		os.Exit(0)
 	}

@@ -127,7 +127,7 @@ func serveRequests(ctx context.Context, p program) error {
 	serveErr := serve(ctx, server, cfg, log, p.ready)
 
 	// The stop order: /readyz fails for a while; streams are told to go and no new connection is taken, requests that run may finish;
-	// then the feed, and Redis last, when nobody asks it any more.
+	// then the feed, and Redis last, when nobody asks it any more: then the embedded one is saved for the last time.
 	if serveErr == nil {
 		draining.run(time.Duration(cfg.DrainDelay), log)
 	}
@@ -165,8 +165,10 @@ func greet(cfg config.Config, log *slog.Logger, addr net.Addr) {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
-	if cfg.Embedded() {
-		log.Warn("NO REDIS IS CONFIGURED: all data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it")
+	if cfg.Embedded() && cfg.Data.EmbeddedFile != "" {
+		log.Warn("no Redis is configured: all data is in the memory of this process and is saved every ten seconds and at the end; a crash loses what came since", "file", cfg.Data.EmbeddedFile)
+	} else if cfg.Embedded() {
+		log.Warn("NO REDIS IS CONFIGURED: all data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it, or EMBEDDED_FILE")
 	}
 	log.Info("listening", "url", "http://"+addr.String()+"/", "graphql", "http://"+addr.String()+"/graphql", "version", versionOf())
 }

@@ -73,6 +73,7 @@ func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 	o.MaxThreadMessages, o.Trim = cfg.Limits.MaxThreadMessages, cfg.Limits.ThreadOverflow == "trim"
 	o.MaxPlanBytes, o.MaxToolCallsBytes = cfg.Limits.MaxPlanBytes, cfg.Limits.MaxToolCallsBytes
 	o.WaitReplicas, o.WaitTimeout = cfg.Redis.WaitReplicas, time.Duration(cfg.Redis.WaitTimeout)
+	o.EmbeddedFile, o.Adopt = cfg.Data.EmbeddedFile, store.Adopt{Enabled: cfg.Data.Adopt, Owner: cfg.Data.AdoptOwner, Interval: adoptInterval}
 	secured, err := tlsConfig(cfg.Redis)
 	if err != nil {
 		return store.Options{}, err
@@ -89,6 +90,9 @@ func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 	}
 	return o, nil
 }
+
+// adoptInterval is how often it is looked for threads of the replaced service that nobody has asked for.
+const adoptInterval = time.Minute
 
 // layoutPatience bounds how long a start waits for Redis to tell its layout.
 const layoutPatience = time.Second

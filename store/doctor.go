@@ -77,7 +77,7 @@ func Examine(ctx context.Context, opts Options, e Examination) (*Report, error) 
 	if opts.Connection.Embedded() {
 		return nil, errors.New("the embedded Redis ends with its server, so there is nothing to look at; name a Redis by REDIS_HOST, REDIS_URL or REDIS_ADDRS")
 	}
-	opts.SweepInterval, opts.LayoutInterval = 0, 0
+	opts.SweepInterval, opts.LayoutInterval, opts.Adopt = 0, 0, Adopt{}
 	s, err := Open(opts)
 	if err != nil {
 		return nil, err

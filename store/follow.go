@@ -33,8 +33,8 @@ func (s *AgentState) Head() Head {
 	return Head{Epoch: s.Epoch, Seq: s.Seq, Version: s.Version, Edits: s.Edits}
 }
 
-// Heads tells where threads stand, the zero Head for one that is absent. One round trip.
-func (t *Threads) Heads(ctx context.Context, threadIDs []string) ([]Head, error) {
+// heads is Heads without a look for what may be adopted.
+func (t *Threads) heads(ctx context.Context, threadIDs []string) ([]Head, error) {
 	clocks, records := make([]*redis.TimeCmd, len(threadIDs)), make([]*redis.SliceCmd, len(threadIDs))
 	err := t.readEach(ctx, threadIDs, func(ctx context.Context, pipe redis.Pipeliner, i int) {
 		clocks[i] = pipe.Time(ctx)

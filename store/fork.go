@@ -52,6 +52,9 @@ var errForkMoved = errors.New("store: the thread has changed while it was copied
 // one before it is whole. Errors: ErrNotFound, ErrExists, ErrNoSuchPlace, and ErrUnavailable where the messages are changed all the time.
 // Three round trips, and two for each further megabyte or so.
 func (t *Threads) Fork(ctx context.Context, threadID, newID string, f Fork, r *Read) (*AgentState, error) {
+	if _, err := t.adoptAbsent(ctx, threadID, newID); err != nil {
+		return nil, err
+	}
 	for range forkAttempts {
 		state, err := t.fork(ctx, threadID, newID, f, r)
 		if !errors.Is(err, errForkMoved) {

@@ -51,6 +51,9 @@ type RedisHealth struct {
 // embeddedWarning is the warning of every server that runs without a Redis of its own.
 const embeddedWarning = "All data is kept in the memory of this process and is gone when it ends; set REDIS_HOST to keep it."
 
+// keptWarning takes its place where the embedded Redis has a file.
+const keptWarning = "All data is in the memory of this process, and is saved to EMBEDDED_FILE every ten seconds and at the end, so that a crash loses what came since; set REDIS_HOST to lose less."
+
 // Health asks Redis how it is. It gives no error: that Redis does not answer is part of what it tells. Two round trips, three
 // on a cluster.
 func (s *Store) Health(ctx context.Context) *RedisHealth {
@@ -79,6 +82,10 @@ func (s *Store) embeddedHealth(ctx context.Context, h *RedisHealth) {
 	h.ConnectedClients = ptr(s.embedded.server.CurrentConnectionCount())
 	if keys, err := s.rdb.DBSize(ctx).Result(); err == nil {
 		h.Keyspace = keyspaceJSON(fmt.Sprintf("db0:keys=%d", keys))
+	}
+	if s.saver != nil {
+		h.Warnings = append(h.Warnings, keptWarning)
+		return
 	}
 	h.Warnings = append(h.Warnings, embeddedWarning)
 }

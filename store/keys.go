@@ -19,10 +19,14 @@ import (
 //	P:{b}:l:<owner>       sorted set: thread ids, all with score 0, for their order
 //	P:{b}:o               set: the owners with threads in this bucket
 //	P:{b}:c:<owner>:<id>  channel: what happens to the thread, see event.go
+//	P:{b}:a:<owner>:<id>  string: on a cluster, that a thread was deleted a moment ago, see adopt.go
+//	P:{b}:s:m:<token>     list: messages of a thread that is being imported; P:{b}:s:i:<token> a hash of their ids, see import.go
 //	P:{b}:f:<random>:m,i  list and hash: messages and ids of a thread that is being made of another one, for ten minutes, see fork.go
 //	P:layout              string: how many buckets there are, see layout.go
 //	P:q:<hash>            string: a GraphQL document by its SHA-256, see document.go; of no bucket, so that they spread over a cluster
 //	P:r:<caller>          string: by when a caller has made up for his requests, in microseconds, see rates.go; of no bucket either
+//
+// The documents of the service that this one replaces lie at P:<id>, see olddocument.go.
 //
 // A colon or percent sign in an owner or a caller is percent-escaped; the id comes last and stands as it is.
 

@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Get reads one thread as of one instant, with the pages that r wants; ErrNotFound where there is none. One round trip, and
-// more only for a page that was not where it was looked for, see readPages.
-func (t *Threads) Get(ctx context.Context, threadID string, r Read) (*AgentState, error) {
+// get is Get without a look for what may be adopted.
+func (t *Threads) get(ctx context.Context, threadID string, r Read) (*AgentState, error) {
 	var pending *pendingThread
 	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) { pending = t.queue(ctx, pipe, threadID, r) })
 	if err != nil {
@@ -19,9 +18,8 @@ func (t *Threads) Get(ctx context.Context, threadID string, r Read) (*AgentState
 	return t.finishOne(ctx, pending)
 }
 
-// GetMany reads threads; one that is absent is left out. One round trip, and those of readPages for all threads together. Each
-// thread is as of one instant; on a cluster they are not all as of the same.
-func (t *Threads) GetMany(ctx context.Context, threadIDs []string, r Read) ([]*AgentState, error) {
+// getMany is GetMany without a look for what may be adopted.
+func (t *Threads) getMany(ctx context.Context, threadIDs []string, r Read) ([]*AgentState, error) {
 	if len(threadIDs) == 0 {
 		return nil, nil
 	}
@@ -160,8 +158,8 @@ func (t *Threads) Exists(ctx context.Context, threadID string) (bool, error) {
 	return err == nil, err
 }
 
-// TTL tells how long a thread has still to live; ErrNotFound where there is none. One round trip.
-func (t *Threads) TTL(ctx context.Context, threadID string) (*TTL, error) {
+// remaining is TTL without a look for what may be adopted.
+func (t *Threads) remaining(ctx context.Context, threadID string) (*TTL, error) {
 	var clock *redis.TimeCmd
 	var expires *redis.StringCmd
 	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) {

@@ -100,6 +100,14 @@ type reply []any
 // where Redis has not seen the script before, and one more to wait for replicas where that is asked for. It gives the script's
 // status word and the rest of its reply.
 func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
+	if s.adopter != nil {
+		return s.adopter.run(ctx, c, with)
+	}
+	return s.runNow(ctx, c, with)
+}
+
+// runNow is run without a look for what may be adopted.
+func (s *Store) runNow(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
 	c = s.suited(c)
 	if s.opts.WaitReplicas == 0 || s.mode == Embedded || !c.script.writes {
 		return runOn(ctx, s.rdb, c, with)

@@ -67,6 +67,10 @@ type Options struct {
 	// WaitReplicas is how many replicas must have a write before it is acknowledged, and WaitTimeout how long that may take.
 	WaitReplicas int
 	WaitTimeout  time.Duration
+	// EmbeddedFile keeps the threads of the embedded Redis; empty for memory alone.
+	EmbeddedFile string
+	// Adopt says whether threads of the service that this one replaces are adopted, see adopter.
+	Adopt Adopt
 	// Log hears of trouble in the background; nil for slog.Default.
 	Log *slog.Logger
 	// NewEpoch makes the epoch of a new thread; nil for random ones.
@@ -103,6 +107,8 @@ type Store struct {
 	embedded           *embeddedRedis
 	gate               *gate
 	sweeper            *sweeper
+	adopter            *adopter // nil where nothing is adopted
+	saver              *saver   // nil where the embedded Redis has no file
 }
 
 // Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
@@ -142,15 +148,35 @@ func Open(opts Options) (*Store, error) {
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
 	s.sweeper = startSweeper(s, opts.SweepInterval)
+	if s.embedded != nil && opts.EmbeddedFile != "" {
+		if s.saver, err = startSaver(s, opts.EmbeddedFile, embeddedSaves); err != nil {
+			return nil, fmt.Errorf("store: %s: %w", opts.EmbeddedFile, errors.Join(err, s.Close()))
+		}
+	}
+	if opts.Adopt.Enabled {
+		s.adopter = newAdopter(s, opts.Adopt.Owner)
+		s.adopter.startSweeping(opts.Adopt.Interval)
+	}
 	return s, nil
 }
 
-// Close stops the sweeper, ends all connections and, where the store runs one, the embedded Redis with all it holds.
+// Close stops the sweeper, ends all connections and, where the store runs one, the embedded Redis with all it holds, saved to its file
+// where it has one.
 func (s *Store) Close() error {
 	s.sweeper.stop()
+	if s.adopter != nil {
+		s.adopter.stop()
+	}
+	var saved error
+	if s.saver != nil {
+		saved = s.saver.close()
+	}
 	s.gate.stop()
 	err := s.rdb.Close()
 	s.closeEmbedded()
+	if saved != nil {
+		return saved
+	}
 	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("store: close: %w", err)
 	}

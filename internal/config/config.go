@@ -24,6 +24,8 @@ type Config struct {
 	REST REST
 	// Edge bounds what one caller may ask for.
 	Edge Edge
+	// Data are the threads of the replaced service, and the file of the embedded Redis.
+	Data Data
 	// Warnings are for the log: variables that look mistyped, those that have no effect, and what is less safe than it looks.
 	Warnings []string
 
@@ -119,6 +121,7 @@ func Load(environ []string) (Config, error) {
 		c.Warnings = append(c.Warnings, nameless(environ)...)
 	}
 	c.Warnings = append(c.Warnings, c.Auth.warnings()...)
+	c.Warnings = append(c.Warnings, c.Data.warnings(c.Auth.asks())...)
 	if !c.Auth.asks() && !isLoopback(c.ListenAddr) {
 		c.Warnings = append(c.Warnings, "AUTH_MODE is none: everybody who reaches this address may read and write everything")
 	}

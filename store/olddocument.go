@@ -1,0 +1,322 @@
+package store
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// The service that this one replaces kept each thread as one JSON document, written by SETEX at P:<id>:
+//
+//	{thread_id, messages: [{message_type, content, timestamp, metadata}], message_counts, reduced_context: {context}, relevant,
+//	 plan: [{plan_id, subtasks}], tool_calls: [{tool_id, plan_id, tool, parameters, tool_response}], created_at, last_updated, ttl_seconds}
+//
+// A document is read strictly: repeated keys, bad UTF-8, members of other names and values of other types are refused, each with its
+// place, so that nothing is adopted that would lose something on the way. Where Python may write None, null is nothing given.
+
+// oldDocument is such a document. message_counts says only what the messages say too.
+type oldDocument struct {
+	ThreadID       *string        `json:"thread_id"`
+	Messages       *[]oldMessage  `json:"messages"`
+	MessageCounts  jsontext.Value `json:"message_counts"`
+	ReducedContext struct {
+		Context string `json:"context"`
+	} `json:"reduced_context"`
+	Relevant    bool          `json:"relevant"`
+	Plan        []oldPlan     `json:"plan"`
+	ToolCalls   []oldToolCall `json:"tool_calls"`
+	CreatedAt   string        `json:"created_at"`
+	LastUpdated string        `json:"last_updated"`
+	TTLSeconds  int64         `json:"ttl_seconds"`
+}
+
+type oldMessage struct {
+	MessageType *string        `json:"message_type"`
+	Content     jsontext.Value `json:"content"`
+	Timestamp   string         `json:"timestamp"`
+	Metadata    jsontext.Value `json:"metadata"`
+}
+
+type oldPlan struct {
+	PlanID   string   `json:"plan_id"`
+	Subtasks []string `json:"subtasks"`
+}
+
+type oldToolCall struct {
+	ToolID       string         `json:"tool_id"`
+	PlanID       *string        `json:"plan_id"`
+	Tool         *string        `json:"tool"`
+	Parameters   jsontext.Value `json:"parameters"`
+	ToolResponse jsontext.Value `json:"tool_response"`
+}
+
+// OldDocumentError says that a document of the replaced service cannot be adopted, so that it was left as it is.
+type OldDocumentError struct {
+	Key string
+	// Place is where in the document, such as messages[3].content; empty for all of it.
+	Place string
+	Why   string
+}
+
+func (e *OldDocumentError) Error() string {
+	return fmt.Sprintf("the document at %q cannot be adopted and was left as it is: %s %s", e.Key, cmp.Or(e.Place, "it"), e.Why)
+}
+
+// oldThread is what becomes of a document.
+type oldThread struct {
+	ttl              time.Duration
+	created, updated time.Time
+	relevant         bool
+	context          string
+	plan, toolCalls  string
+	ids, elements    []string
+	counts           map[string]int
+}
+
+// parseOldThread reads the document of a thread; *OldDocumentError, without its key. The same document gives the same thread: ids are
+// made of the thread's id and the place.
+func parseOldThread(threadID string, raw []byte, defaultTTL time.Duration) (*oldThread, error) {
+	var d oldDocument
+	if err := strict.Unmarshal(raw, &d, strict.RejectUnknownMembers(true)); err != nil {
+		return nil, oldError(err)
+	}
+	switch {
+	case d.ThreadID == nil:
+		return nil, &OldDocumentError{Place: "thread_id", Why: "is missing"}
+	case *d.ThreadID != threadID:
+		return nil, &OldDocumentError{Place: "thread_id", Why: "is not the id that its key has"}
+	case !validThreadID(threadID):
+		return nil, &OldDocumentError{Place: "thread_id", Why: "is not 1 to 255 bytes of text without control characters"}
+	case d.Messages == nil:
+		return nil, &OldDocumentError{Place: "messages", Why: "is missing"}
+	}
+	t := &oldThread{ttl: defaultTTL, relevant: d.Relevant, context: d.ReducedContext.Context, counts: make(map[string]int)}
+	if d.TTLSeconds > 0 {
+		t.ttl = time.Duration(min(d.TTLSeconds, maxTTLSeconds)) * time.Second
+	}
+	if err := t.takeTimes(&d); err != nil {
+		return nil, err
+	}
+	if err := t.takeMessages(threadID, *d.Messages); err != nil {
+		return nil, err
+	}
+	return t, t.takeRuns(threadID, &d)
+}
+
+// maxTTLSeconds is the longest TTL of a thread, a year.
+const maxTTLSeconds = 365 * 24 * 60 * 60
+
+// validThreadID tells whether a text may be the id of a thread, see the API's bounds.
+func validThreadID(id string) bool {
+	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+}
+
+// oldError names the place of what the decoder has found.
+func oldError(err error) *OldDocumentError {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		why := "is not JSON: " + syntax.Err.Error()
+		return &OldDocumentError{Place: placeOf(syntax.JSONPointer), Why: fmt.Sprintf("%s (byte %d)", why, syntax.ByteOffset)}
+	}
+	if semantic, ok := errors.AsType[*strict.SemanticError](err); ok {
+		why := "cannot be of type " + semantic.JSONKind.String()
+		if errors.Is(semantic.Err, strict.ErrUnknownName) {
+			why = "is a member that the replaced service did not write"
+		}
+		return &OldDocumentError{Place: placeOf(semantic.JSONPointer), Why: why}
+	}
+	return &OldDocumentError{Why: "is not JSON"}
+}
+
+// placeOf writes a JSON pointer as people do: messages[3].content.
+func placeOf(pointer jsontext.Pointer) string {
+	var place strings.Builder
+	for token := range pointer.Tokens() {
+		if _, err := strconv.Atoi(token); err == nil {
+			place.WriteString("[" + token + "]")
+			continue
+		}
+		if place.Len() > 0 {
+			place.WriteByte('.')
+		}
+		place.WriteString(token)
+	}
+	return place.String()
+}
+
+// takeTimes reads the times of the thread. One of the two stands for the other where that is missing, then the messages' do.
+func (t *oldThread) takeTimes(d *oldDocument) (err error) {
+	first, last := "", ""
+	for _, m := range *d.Messages {
+		first, last = cmp.Or(first, m.Timestamp), cmp.Or(m.Timestamp, last)
+	}
+	created := cmp.Or(d.CreatedAt, first, d.LastUpdated)
+	if created == "" {
+		return &OldDocumentError{Place: "created_at", Why: "is missing, and there is no other time in it"}
+	}
+	if t.created, err = oldTime("created_at", created); err != nil {
+		return err
+	}
+	t.updated, err = oldTime("last_updated", cmp.Or(d.LastUpdated, last, created))
+	return err
+}
+
+// oldTimeForms are those of Python's isoformat, and of pydantic. One without a zone is in UTC, as the replaced service meant it.
+var oldTimeForms = []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"}
+
+func oldTime(place, text string) (time.Time, error) {
+	normal := strings.Replace(strings.ToUpper(text), " ", "T", 1)
+	for _, form := range oldTimeForms {
+		at, err := time.Parse(form, normal)
+		if at = at.UTC().Truncate(time.Microsecond); err == nil && inOurTime(at) {
+			return at, nil
+		}
+	}
+	return time.Time{}, &OldDocumentError{Place: place, Why: "is not a time such as 2026-11-22T14:03:07.120000+00:00"}
+}
+
+// oldTypes are the message types by their words there. Any other word is kept in the response metadata of a message of type OTHER,
+// where the REST endpoints keep it too.
+var oldTypes = map[string]MessageType{
+	"human": Human, "ai": AI, "system": System, "tool": Tool, "function": Function, "chat": Chat, "other": Other,
+}
+
+// takeMessages makes the elements of the messages' list.
+func (t *oldThread) takeMessages(threadID string, messages []oldMessage) error {
+	t.ids, t.elements = make([]string, len(messages)), make([]string, len(messages))
+	at := t.created // of a message without a timestamp: that of the one before it
+	for i, old := range messages {
+		m, err := old.message(at)
+		if err != nil {
+			err.Place = fmt.Sprintf("messages[%d].%s", i, err.Place)
+			return err
+		}
+		at, m.MessageID = m.Timestamp, OldMessageID(threadID, i)
+		letter, body, encodeErr := encodeMessage(m)
+		if encodeErr != nil {
+			return encodeErr
+		}
+		t.counts[letter]++
+		t.ids[i] = m.MessageID
+		t.elements[i] = fmt.Sprintf("%d:%d:%s:%d:%s%s", i+1, at.UnixMicro(), letter, len(m.MessageID), m.MessageID, body)
+	}
+	return nil
+}
+
+// OldMessageID is the id that the message at place i, from 0, of a thread of the replaced service gets: a UUIDv5 of both.
+func OldMessageID(threadID string, i int) string { return oldID(threadID, "message", i) }
+
+// oldSpace is the namespace of the ids of what had none.
+var oldSpace = uuid.MustParse("5d1dbb6e-33a5-4d0c-9f0e-8f7e3f3f6a51")
+
+func oldID(threadID, what string, i int) string {
+	return uuid.NewSHA1(oldSpace, fmt.Appendf(nil, "%s\x00%s\x00%d", threadID, what, i)).String()
+}
+
+// message is the message without its id; at is its time where it has none.
+func (o oldMessage) message(at time.Time) (*Message, *OldDocumentError) {
+	m := &Message{Timestamp: at, Content: json.RawMessage(o.Content)}
+	if o.MessageType == nil {
+		return nil, &OldDocumentError{Place: "message_type", Why: "is missing"}
+	}
+	known := false
+	if m.Type, known = oldTypes[*o.MessageType]; !known {
+		m.Type = Other
+		m.ResponseMetadata, _ = json.Marshal(map[string]string{"message_type": *o.MessageType}) // a text can be encoded
+	}
+	switch o.Content.Kind() {
+	case jsontext.KindBeginArray:
+	case jsontext.KindString: // Python escapes all that is not ASCII; here a text has one form, by whichever door it comes
+		var text string
+		if err := json.Unmarshal(o.Content, &text); err != nil {
+			return nil, &OldDocumentError{Place: "content", Why: "is not a text"}
+		}
+		m.Content = quoted(text)
+	case jsontext.KindNull:
+		m.Content = json.RawMessage(`""`)
+	case jsontext.KindInvalid:
+		return nil, &OldDocumentError{Place: "content", Why: "is missing"}
+	default:
+		return nil, &OldDocumentError{Place: "content", Why: "is neither a text nor a list of blocks"}
+	}
+	switch o.Metadata.Kind() {
+	case jsontext.KindNull, jsontext.KindInvalid:
+	case jsontext.KindBeginObject:
+		m.Metadata = json.RawMessage(o.Metadata)
+	default:
+		return nil, &OldDocumentError{Place: "metadata", Why: "is not an object"}
+	}
+	if o.Timestamp != "" {
+		var err error
+		if m.Timestamp, err = oldTime("timestamp", o.Timestamp); err != nil {
+			return nil, err.(*OldDocumentError) //nolint:errorlint,forcetypeassert // oldTime gives no other
+		}
+	}
+	return m, nil
+}
+
+// quoted gives a text as GraphQL's JSON has it.
+func quoted(text string) json.RawMessage {
+	var out strings.Builder
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(text) // a text can be encoded, and into memory
+	return json.RawMessage(strings.TrimSuffix(out.String(), "\n"))
+}
+
+// takeRuns takes over plans and tool runs, which had no times of their own.
+func (t *oldThread) takeRuns(threadID string, d *oldDocument) (err error) {
+	plans, runs := make([]Plan, len(d.Plan)), make([]ToolExecution, len(d.ToolCalls))
+	for i, old := range d.Plan {
+		plans[i] = Plan{PlanID: cmp.Or(old.PlanID, oldID(threadID, "plan", i)), Subtasks: old.Subtasks, CreatedAt: t.updated}
+		if plans[i].Subtasks == nil {
+			plans[i].Subtasks = []string{}
+		}
+	}
+	for i, old := range d.ToolCalls {
+		if old.Tool == nil {
+			return &OldDocumentError{Place: fmt.Sprintf("tool_calls[%d].tool", i), Why: "is missing"}
+		}
+		runs[i] = ToolExecution{
+			ToolID: cmp.Or(old.ToolID, oldID(threadID, "tool", i)), PlanID: old.PlanID, Tool: *old.Tool, CreatedAt: t.updated,
+			Parameters: given(old.Parameters), ToolResponse: given(old.ToolResponse),
+		}
+		if runs[i].Parameters == nil {
+			runs[i].Parameters = emptyObject
+		}
+	}
+	if t.plan, err = encodeList(plans); err == nil {
+		t.toolCalls, err = encodeList(runs)
+	}
+	return err
+}
+
+// given is a value, nil where it is null or missing.
+func given(v jsontext.Value) json.RawMessage {
+	if k := v.Kind(); k == jsontext.KindNull || k == jsontext.KindInvalid {
+		return nil
+	}
+	return json.RawMessage(v)
+}
+
+// fields are those of the record, in pairs, but for the expiry, which the document's key decides.
+func (t *oldThread) fields(epoch Epoch, hash string) []any {
+	fields := []any{
+		"epoch", string(epoch), "seq", len(t.elements), "base", 0, "version", 1,
+		"created", t.created.UnixMicro(), "updated", t.updated.UnixMicro(), "relevant", flag(t.relevant), "context", t.context,
+		"plan", t.plan, "toolcalls", t.toolCalls, "metadata", "{}", "adopted", hash,
+	}
+	for letter, n := range t.counts {
+		fields = append(fields, letter, n)
+	}
+	return fields
+}
