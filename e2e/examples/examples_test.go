@@ -8,6 +8,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,6 +174,20 @@ func TestWorker(t *testing.T) {
 	drop(t, s, "a")
 	one.shows(t, "the thread is gone")
 	two.shows(t, "the thread is gone")
+}
+
+// TestChat has Chromium open the chat, and kills the server under it.
+func TestChat(t *testing.T) {
+	if _, err := exec.LookPath("chromium"); err != nil && os.Getenv("AGENTSTATE_NO_SKIP") != "1" {
+		t.Skip("install chromium to look at the chat")
+	}
+	s := start(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /kill", func(http.ResponseWriter, *http.Request) { s.Kill() })
+	mux.HandleFunc("POST /start", func(http.ResponseWriter, *http.Request) { s.Start() })
+	control := httptest.NewServer(mux)
+	defer control.Close()
+	nodetest.Run(t, filepath.Join(folder, "chat"), "AGENTSTATE_URL="+s.Client.URL, "CONTROL_URL="+control.URL)
 }
 
 // answers are the texts of the worker.
