@@ -104,6 +104,7 @@ func serveRequests(ctx context.Context, p program) error {
 			LocalPages:      cfg.LocalPages(),
 			HideSchema:      cfg.HideSchema(),
 			Playground:      playground(cfg),
+			Inspector:       inspector(cfg),
 			Metrics: metrics.Handler(metrics.Sources{
 				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
 			}),

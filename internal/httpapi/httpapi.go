@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents,
-// AllowedOrigins, HideSchema, Playground and Panics.
+// AllowedOrigins, HideSchema, Playground, Inspector and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -48,6 +48,8 @@ type Config struct {
 	HideSchema bool
 	// Playground serves / and /assets/*; nil is none.
 	Playground http.Handler
+	// Inspector serves /threads and /threads/assets/*; nil is none.
+	Inspector http.Handler
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// Health gives the body of GET /health, which is marshalled as JSON. It bounds its own time.
@@ -96,6 +98,10 @@ func New(cfg Config) http.Handler {
 	if cfg.Playground != nil {                                                   // it compresses by itself, and is for its own page alone
 		getAndHead(r, "/", cfg.Playground)
 		getAndHead(r, "/assets/*", cfg.Playground)
+	}
+	if cfg.Inspector != nil {
+		getAndHead(r, "/threads", cfg.Inspector)
+		getAndHead(r, "/threads/assets/*", cfg.Inspector)
 	}
 	return r
 }
