@@ -33,7 +33,7 @@ function trip(now) {
     { messageId: 't2', type: 'TOOL', toolCallId: 'call_rooms', status: 'ERROR', timestamp: at(43.7), content: 'The supplier did not answer within 10 s.' },
     {
       messageId: 'a2', type: 'AI', timestamp: at(42),
-      content: 'Flights first; the room search timed out, and I am trying it again.\n\n| | out | back | for both |\n|---|---|---|---|\n| **TAP** | 09:40 | 18:05 | 284.50 € |\n| KLM | 12:15 | 20:40 | 322.00 € |\n\nWith TAP there are **315.50 €** left for four nights. That is enough for Alfama or Cais do Sodré:\n\n1. Alfama is quiet, and up the hill.\n2. Cais do Sodré is *at* the river, and awake until late.',
+      content: 'Flights first; the room search timed out, and I am trying it again.\n\n| flight | out | back | for both |\n|---|---|---|---|\n| **TAP** | 09:40 | 18:05 | 284.50 € |\n| KLM | 12:15 | 20:40 | 322.00 € |\n\nWith TAP there are **315.50 €** left for four nights. That is enough for Alfama or Cais do Sodré:\n\n1. Alfama is quiet, and up the hill.\n2. Cais do Sodré is *at* the river, and awake until late.',
       toolCalls: [{ id: 'call_rooms_2', name: 'search_rooms', args: { city: 'Lisbon', near: 'Tejo', nights: 4, guests: 2, timeout: 30 } }],
       usage: { inputTokens: 933, outputTokens: 188, totalTokens: 1121 },
     },

@@ -268,8 +268,9 @@ test('the time to live counts down and is extended', limit, async (t) => {
   const { page } = await visit(t, browser, { path: at(id) });
   const countdown = page.locator('.countdown .number');
   await countdown.waitFor();
-  const [first, next] = [await countdown.innerText(), await eventually(async () => (await countdown.innerText()) < '9:58' && countdown.innerText(), 'it counts down')];
+  const first = await countdown.innerText();
   assert.match(first, /^(9:5\d|10:00)$/);
+  const next = await eventually(async () => (await countdown.innerText()) !== first && countdown.innerText(), 'it counts down');
   assert.match(next, /^9:5\d$/);
   await page.getByLabel('Expire in').selectOption('7 days');
   await page.getByRole('button', { name: 'Extend' }).click();
@@ -353,7 +354,7 @@ test('10,000 messages scroll, with few of them in the page', limit, async (t) =>
     assert.ok(shown[0] <= first, `${shown[0]} comes behind ${first}`);
     first = shown[0];
   }
-  assert.ok(first < 9_300, `pages are read on the way: ${first}`);
+  assert.ok(first < 9_600, `pages are read on the way: ${first}`);
   // To the beginning without what lies between, and forwards from there.
   await feed.focus();
   await page.keyboard.press('Home');
@@ -468,7 +469,7 @@ for (const [name, width, height] of [['desktop', 1440, 900], ['tablet', 820, 118
       await page.mouse.click(width / 2, 24);
       const [across, down] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
       assert.deepEqual([across, down], [width, height], 'the page does not scroll');
-      for (const part of ['.conversation .scroller', '.composer', '.bar h2 >> visible=true']) {
+      for (const part of ['.conversation .scroller', '.composer', '.thread h1']) {
         const box = await page.locator(part).first().boundingBox();
         assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height, `${part} is inside`);
       }

@@ -1,5 +1,6 @@
 // Makes inspector/dist, which is committed and embedded in the binary: Vite bundles, and the files get their names, their
-// gzip and their sums as those of the playground do. `npm ci && npm run build` on an unchanged tree changes nothing.
+// gzip and their sums as those of the playground do. `npm ci && npm run build` on an unchanged tree changes nothing; a test builds into
+// another folder, given as the argument, and compares.
 //
 // dist/documents.json is a manifest of the page's operations for TRUSTED_DOCUMENTS_FILE. dist/SOURCES is the sum of all that the
 // build reads of this folder, by which a test knows without npm that nothing was changed and not built.
@@ -55,7 +56,7 @@ function* sources(folder) {
 const read = [join(here, 'index.html'), join(here, 'vite.config.ts'), ...sources(join(here, 'src'))];
 const sums = read.map((path) => `${sha256(readFileSync(path))}  ${relative(here, path).replaceAll('\\', '/')}\n`);
 
-write(join(here, 'dist'), Buffer.from(page), assets, [
+write(process.argv[2] ?? join(here, 'dist'), Buffer.from(page), assets, [
   ['LICENSES.txt', assets.get('licenses.txt')],
   ['documents.json', Buffer.from(`${manifest}\n`)],
   ['SOURCES', Buffer.from(sums.sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1)).join(''))],

@@ -54,7 +54,7 @@ export function App() {
         {needsToken.value ? (
           <main class="thread">
             <div class="gate">
-              <h2>The server wants to know who you are</h2>
+              <h1>The server wants to know who you are</h1>
               <TokenForm />
             </div>
           </main>

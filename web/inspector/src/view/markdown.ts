@@ -36,6 +36,11 @@ const marked = new Marked({
       // It scrolls sideways, which must go by the keyboard too.
       return `<pre tabindex="0"${language ? ` data-language="${language}"` : ''}><code>${body}</code></pre>`;
     },
+    // Below the headings of the page.
+    heading({ tokens, depth }: Tokens.Heading) {
+      const level = Math.min(6, depth + 2);
+      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
+    },
     // A picture from elsewhere would tell its host who reads which thread, and the page's policy forbids it.
     image({ href, text }: Tokens.Image) {
       return /^data:image\//.test(href) ? `<img src="${escape(href)}" alt="${escape(text)}">` : `<a href="${escape(href)}">${escape(text || href)}</a>`;

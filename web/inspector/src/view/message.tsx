@@ -107,16 +107,16 @@ function Call({ call, from }: { call: ToolCall; from: string }) {
       // Without an id nothing can answer it, and with newer messages unread its answer may be among them.
       state={call.id && (answer || !conversation.hasNewer.value) ? <span class={`state state-${state}`}>{state}</span> : undefined}
     >
-      <h4>Arguments</h4>
+      <p class="label">Arguments</p>
       <JsonBlock value={call.args} label={`Arguments of ${call.name}`} />
       {answer && (
         <>
-          <h4>
+          <p class="label">
             Answer
             <button type="button" class="link" onClick={() => goTo(answer.seq)}>
               #{answer.seq}
             </button>
-          </h4>
+          </p>
           <AnswerBody message={answer} />
         </>
       )}

@@ -62,7 +62,7 @@ function Section({ title, action, children }: { title: string; action?: Componen
   return (
     <section class="section">
       <div class="section-head">
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         {action}
       </div>
       {children}
@@ -127,11 +127,11 @@ function Run({ run }: { run: ToolRun }) {
         {run.toolResponse === null && <span class="state state-waiting">waiting</span>}
       </summary>
       <div class="fold-body">
-        <h4>Parameters</h4>
+        <p class="label">Parameters</p>
         <JsonBlock value={run.parameters} label={`Parameters of ${run.tool}`} />
         {run.toolResponse !== null && (
           <>
-            <h4>Response</h4>
+            <p class="label">Response</p>
             <JsonBlock value={run.toolResponse} label={`Response of ${run.tool}`} />
           </>
         )}

@@ -24,7 +24,7 @@ export function ThreadView({ thread }: { thread: Thread }) {
           <Icon name="back" />
         </button>
         <div class="names">
-          <h2 class={title ? '' : 'mono'}>{title || thread.threadId}</h2>
+          <h1 class={title ? '' : 'mono'}>{title || thread.threadId}</h1>
           {title && <p class="mono quiet">{thread.threadId}</p>}
         </div>
         <span class="here-only">
