@@ -21,7 +21,7 @@ export class Refused extends Error {
 /** No answer at all. It says nothing of whether a mutation has been executed. */
 export class Unreachable extends Error {
   constructor() {
-    super('The server does not answer. This page goes on trying.');
+    super('The server does not answer.');
     this.name = 'Unreachable';
   }
 }

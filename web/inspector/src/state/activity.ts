@@ -9,7 +9,7 @@ const most = 10_000;
 
 export class Activity {
   readonly points = signal<readonly Point[]>([]);
-  readonly state = signal<'unread' | 'reading' | 'read'>('unread');
+  readonly state = signal<'unread' | 'reading' | 'read' | 'failed'>('unread');
   readonly failure = signal<unknown>(null);
   /** Whether there are older messages than those that are drawn. */
   readonly partial = signal(false);
@@ -19,9 +19,15 @@ export class Activity {
 
   constructor(private readonly threadId: string) {}
 
-  /** Reads the last 10,000 messages' worth; once, unless it failed. */
+  /** Forgets what was read, because messages are gone. Whoever shows it reads again. */
+  forget(): void {
+    this.points.value = [];
+    this.state.value = 'unread';
+  }
+
+  /** Reads the last 10,000 messages' worth, unless that is done or on its way. */
   async read(): Promise<void> {
-    if (this.state.value !== 'unread') return;
+    if (this.state.value === 'reading' || this.state.value === 'read') return;
     this.state.value = 'reading';
     try {
       let read: Point[] = [];
@@ -41,7 +47,7 @@ export class Activity {
       this.failure.value = null;
     } catch (error) {
       this.failure.value = error;
-      this.state.value = 'unread';
+      this.state.value = 'failed';
     }
   }
 

@@ -82,6 +82,7 @@ export class Thread {
       if (this.state.value && this.state.value.createdAt !== agentState.createdAt) {
         this.notice.value = 'The thread was deleted and created anew.';
         this.conversation.forget();
+        this.activity.forget();
         this.state.value = null;
       }
       this.presence.value = 'there';
@@ -120,6 +121,7 @@ export class Thread {
           if (kind === 'UPDATED' && message) conversation.replace(message);
           else if (kind === 'TRUNCATED') void this.reread('Messages at the end were deleted.');
           else if (messageId) conversation.delete(messageId);
+          if (kind !== 'UPDATED') this.activity.forget();
         },
         end: (error) => error && this.over(error),
       }),

@@ -25,6 +25,7 @@ export function start(): void {
       reconnect();
     }
     threads.lines.value = [];
+    threads.total.value = null;
     void meet();
     void threads.load();
   });

@@ -55,18 +55,6 @@ export function Composer({ thread }: { thread: Thread }) {
         void send();
       }}
     >
-      <textarea
-        id="composer"
-        rows={Math.min(8, content.split('\n').length)}
-        placeholder="Add a message"
-        aria-label="Text of the message"
-        value={content}
-        onInput={(event) => {
-          const { value } = event.currentTarget;
-          change(() => setContent(value));
-        }}
-        onKeyDown={(event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && (event.preventDefault(), void send())}
-      />
       <div class="composer-row">
         <select
           aria-label="Type of the message"
@@ -82,38 +70,58 @@ export function Composer({ thread }: { thread: Thread }) {
             </option>
           ))}
         </select>
+        <textarea
+          id="composer"
+          rows={Math.min(8, content.split('\n').length)}
+          placeholder="Add a message"
+          aria-label="Text of the message"
+          value={content}
+          onInput={(event) => {
+            const { value } = event.currentTarget;
+            change(() => setContent(value));
+          }}
+          onKeyDown={(event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && (event.preventDefault(), void send())}
+        />
+        <button type="submit" class="primary" disabled={busy || content.trim() === ''} title="Ctrl Enter">
+          Add
+        </button>
+      </div>
+      <div class="composer-row more">
         {type === 'TOOL' && (
           <>
-            <select
-              aria-label="The call that it answers"
-              value={toolCallId ?? ''}
-              onChange={(event) => {
-                const { value } = event.currentTarget;
-                change(() => setCall(value));
-              }}
-            >
-              {pending.length === 0 && <option value="">no open call</option>}
-              {pending.map((each) => (
-                <option key={each.id} value={each.id}>
-                  {each.name} #{each.seq}
-                </option>
-              ))}
-            </select>
             <label class="check">
-              <input type="checkbox" checked={failed} onChange={(event) => {
-                const { checked } = event.currentTarget;
-                change(() => setFailed(checked));
-              }} />
-              Failed
+              <span class="quiet">Answers</span>
+              <select
+                value={toolCallId ?? ''}
+                onChange={(event) => {
+                  const { value } = event.currentTarget;
+                  change(() => setCall(value));
+                }}
+              >
+                {pending.length === 0 && <option value="">no open call</option>}
+                {pending.map((each) => (
+                  <option key={each.id} value={each.id}>
+                    {each.name} #{each.seq}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={failed}
+                onChange={(event) => {
+                  const { checked } = event.currentTarget;
+                  change(() => setFailed(checked));
+                }}
+              />
+              It failed
             </label>
           </>
         )}
         <span class={says?.error ? 'says error' : 'says quiet'} role="status">
           {says?.text}
         </span>
-        <button type="submit" class="primary" disabled={busy || content.trim() === ''} title="Ctrl Enter">
-          Add
-        </button>
       </div>
     </form>
   );

@@ -41,11 +41,19 @@ export function ConversationView({ thread }: { thread: Thread }) {
   }, [messages.length]);
 
   const offset = list.scrollOffset ?? 0;
-  const behind = list.getTotalSize() - offset - (list.scrollRect?.height ?? 0);
+  const behind = list.getDistanceFromEnd();
   useEffect(() => {
     if (!opened.current || conversation.busy.value) return;
     if (offset < ahead) void conversation.older();
     else if (behind < ahead) void conversation.newer();
+  });
+
+  // Where the reader is at the end he stays there when the writing below grows, or the window shrinks.
+  const height = list.scrollRect?.height ?? 0;
+  const seen = useRef({ height, behind });
+  useEffect(() => {
+    if (height < seen.current.height && seen.current.behind < atEndWithin) list.scrollToEnd();
+    seen.current = { height, behind };
   });
 
   const goTo = useCallback((seq: number) => {

@@ -17,9 +17,10 @@ interface Bar {
 }
 
 export function Plots({ activity }: { activity: Activity }) {
-  useEffect(() => void activity.read(), [activity]);
+  const state = activity.state.value;
+  useEffect(() => void (state === 'unread' && activity.read()), [activity, state]);
   const points = activity.points.value;
-  if (activity.failure.value !== null) {
+  if (state === 'failed') {
     return (
       <p class="error" role="alert">
         {sentence(activity.failure.value)}{' '}
@@ -29,7 +30,7 @@ export function Plots({ activity }: { activity: Activity }) {
       </p>
     );
   }
-  if (activity.state.value !== 'read') return <p class="quiet">Reading…</p>;
+  if (state !== 'read') return <p class="quiet">Reading…</p>;
   if (points.length === 0) return <p class="quiet">Nothing to draw yet.</p>;
   return (
     <>

@@ -65,8 +65,8 @@ export function Sidebar() {
 }
 
 function NoLines() {
-  if (threads.loading.value) return <p class="hollow quiet">Reading…</p>;
   if (threads.failure.value !== null) return <p class="hollow" />;
+  if (threads.total.value === null) return <p class="hollow quiet">Reading…</p>;
   if (threads.search.value === '') return <NoThreads />;
   return (
     <div class="hollow">

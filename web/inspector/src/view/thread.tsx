@@ -12,7 +12,7 @@ import { StatePanel } from './state';
 import { Connection } from './toolbar';
 
 /** Whether the state is shown: beside the conversation on a wide screen, in its place on a narrow one. */
-export const stateShown = signal(matchMedia('(min-width: 1100px)').matches);
+export const stateShown = signal(matchMedia('(min-width: 1200px)').matches);
 
 export function ThreadView({ thread }: { thread: Thread }) {
   const state = thread.state.value;
@@ -53,6 +53,7 @@ function Body({ thread }: { thread: Thread }) {
       return (
         <div class="hollow">
           <p role="alert">{sentence(thread.failure.value)}</p>
+          <p class="quiet">This page asks again every few seconds.</p>
         </div>
       );
   }
