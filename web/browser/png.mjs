@@ -43,14 +43,24 @@ function pixels(png) {
   return { width, height, colours };
 }
 
-/** Gives the same picture with a palette: the 256 colours that it has most of, and for each other one the nearest of them. */
+const distance = (a, b) => ((a >> 16) - (b >> 16)) ** 2 + (((a >> 8) & 255) - ((b >> 8) & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2;
+
+// Colours nearer to each other than this are one where there are too many: some 10 of 255 in each channel.
+const near = 300;
+
+/**
+ * Gives the same picture with a palette of 256 colours: those that it has most of, and for each other one the nearest of them. What is
+ * far from all others has its place even where there is little of it, or a red word would come out grey.
+ */
 export function small(png) {
   const { width, height, colours } = pixels(png);
   const counts = new Map();
   for (const colour of colours) counts.set(colour, (counts.get(colour) ?? 0) + 1);
-  const palette = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, 256).map(([colour]) => colour);
+  const common = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([colour]) => colour);
+  const apart = [];
+  for (const colour of common) if (apart.length < 200 && apart.every((each) => distance(colour, each) >= near)) apart.push(colour);
+  const palette = [...new Set([...apart, ...common])].slice(0, 256);
   const index = new Map(palette.map((colour, i) => [colour, i]));
-  const distance = (a, b) => ((a >> 16) - (b >> 16)) ** 2 + (((a >> 8) & 255) - ((b >> 8) & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2;
   for (const colour of counts.keys()) {
     if (index.has(colour)) continue;
     let best = 0;

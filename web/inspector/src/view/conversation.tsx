@@ -110,7 +110,7 @@ export function ConversationView({ thread }: { thread: Thread }) {
                     aria-posinset={message.seq}
                     aria-setsize={conversation.hasNewer.value ? -1 : conversation.newestSeq}
                   >
-                    <Message message={message} />
+                    <Unchanged message={message} />
                   </article>
                 </div>
               );
@@ -135,6 +135,11 @@ export function ConversationView({ thread }: { thread: Thread }) {
       </div>
     </div>
   );
+}
+
+// The same node as the last time, so that scrolling draws no message again that has not changed.
+function Unchanged({ message }: { message: MessageData }) {
+  return useMemo(() => <Message message={message} />, [message]);
 }
 
 // Tells readers of the screen how many messages have come, not each of them.

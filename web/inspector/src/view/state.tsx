@@ -4,7 +4,7 @@ import type { ThreadState, ToolRun } from '../api/types';
 import type { Thread } from '../state/thread';
 import { showDialog } from './dialogs';
 import { Expiry } from './expiry';
-import { clock, count, exact, several } from './format';
+import { clock, count, exact, several, stamp } from './format';
 import { Icon } from './icons';
 import { JsonBlock, oneLine } from './json';
 import { Plots } from './plots';
@@ -111,9 +111,13 @@ function Facts({ state }: { state: ThreadState }) {
         </>
       )}
       <dt>Created</dt>
-      <dd>{stamp(state.createdAt)}</dd>
+      <dd>
+        <When instant={state.createdAt} />
+      </dd>
       <dt>Updated</dt>
-      <dd>{stamp(state.lastUpdated)}</dd>
+      <dd>
+        <When instant={state.lastUpdated} />
+      </dd>
     </dl>
   );
 }
@@ -135,17 +139,18 @@ function Run({ run }: { run: ToolRun }) {
             <JsonBlock value={run.toolResponse} label={`Response of ${run.tool}`} />
           </>
         )}
-        <p class="quiet">{stamp(run.createdAt)}</p>
+        <p class="quiet">
+          <When instant={run.createdAt} />
+        </p>
       </div>
     </details>
   );
 }
 
-function stamp(instant: string): ComponentChildren {
-  const text = new Date(instant).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+function When({ instant }: { instant: string }) {
   return (
     <time dateTime={instant} title={instant}>
-      {text}
+      {stamp(instant)}
     </time>
   );
 }
