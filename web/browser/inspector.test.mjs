@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { furnish, long } from './fixture.mjs';
 import { add, ask, launch, none, trouble, visit } from './page.mjs';
 import { small } from './png.mjs';
@@ -107,6 +108,23 @@ test('a conversation shows who says what, with tools, Markdown, code, pictures a
   for (const text of ['Two travellers', 'Ask before booking anything', '13 d 23 h', '4.1K in', 'beta']) await panel.getByText(text).first().waitFor();
   await panel.getByLabel('4,071 tokens in and 468 out over 10 messages').waitFor();
   assert.deepEqual(await trouble(visitor), none);
+});
+
+test('numbers keep their digits, as they arrive and as they are read', limit, async (t) => {
+  const id = thread(t);
+  await add(id, 'first');
+  const { page } = await visit(t, browser, { path: at(id) });
+  await message(page, 1).waitFor();
+  await live(page);
+  // In the document, because a variable would have lost them here.
+  await ask(`mutation {
+    addMessage(input: { threadId: "${id}", message: { type: AI, content: "", toolCalls: [{ name: "pay", args: { amount: 350.00, to: 12345678901234567890 } }] } }) { message { seq } }
+  }`);
+  for (const way of ['WebSocket', 'HTTP']) {
+    await message(page, 2).locator('summary').click();
+    assert.match(await message(page, 2).locator('.json').innerText(), /"amount": 350\.00,\s+"to": 12345678901234567890/, way);
+    await page.reload();
+  }
 });
 
 test('what a message says stays a text: no tags, no scripts, no pictures from elsewhere', limit, async (t) => {
@@ -378,6 +396,32 @@ test('10,000 messages scroll, with few of them in the page', limit, async (t) =>
   assert.ok(most < 1_500, `${most} elements at most`);
   await page.getByText('10,002').first().waitFor();
   assert.deepEqual(await trouble(visitor), none);
+});
+
+test('the page works where only its own operations are executed', limit, async (t) => {
+  const REDIS_URL = await redis(t);
+  const manifest = fileURLToPath(new URL('../inspector/dist/documents.json', import.meta.url));
+  const free = await serve(t, { REDIS_URL });
+  const strict = await serve(t, { REDIS_URL, TRUSTED_DOCUMENTS_FILE: manifest, TRUSTED_DOCUMENTS: 'only' });
+  await add('trusted', 'first', free.base);
+  const { page } = await visit(t, browser, { base: strict.base, path: at('trusted') });
+  await message(page, 1).getByText('first').waitFor();
+  await live(page);
+  await page.getByText('No message tells what tokens it used.').waitFor();
+  await page.getByLabel('Text of the message').fill('second');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await message(page, 2).getByText('second').waitFor();
+});
+
+test('where data is in memory alone, the page says so until that is read', limit, async (t) => {
+  const server = await serve(t, {});
+  const { page } = await visit(t, browser, { base: server.base, path: 'threads' });
+  await page.getByText('data is in memory only').waitFor();
+  await page.getByRole('button', { name: 'Understood' }).click();
+  await page.getByText('data is in memory only').waitFor({ state: 'detached' });
+  await page.reload();
+  await page.getByText('No threads yet.').waitFor();
+  assert.equal(await page.getByText('data is in memory only').count(), 0);
 });
 
 test('who must show a token is asked for it, and has it in this tab alone', limit, async (t) => {
