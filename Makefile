@@ -26,6 +26,10 @@ test: ## install what the tests need where it can, check the code and run everyt
 	@sh .ci/browser
 	@go run .ci/tests.go $$(sh .ci/race) -shuffle=on ./...
 
+.PHONY: screenshots
+screenshots: ## test the pages in Chromium, and keep what is seen in docs/img
+	SCREENSHOTS=$(CURDIR)/docs/img sh .ci/browser
+
 .PHONY: run
 run: ## start the server with an in-memory Redis
 	go run .

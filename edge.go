@@ -37,5 +37,13 @@ func playground(cfg config.Config) http.Handler {
 	if cfg.HidePlayground() {
 		return nil
 	}
-	return web.Handler()
+	return web.Handler(!cfg.HideInspector())
+}
+
+// inspector gives what is at /threads; nil for nothing.
+func inspector(cfg config.Config) http.Handler {
+	if cfg.HideInspector() {
+		return nil
+	}
+	return web.Inspector(!cfg.HidePlayground())
 }

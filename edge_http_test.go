@@ -278,7 +278,7 @@ func TestAllowedOrigins(t *testing.T) {
 	assert.Equal(t, "same-origin", page.Header.Get("Cross-Origin-Resource-Policy"))
 }
 
-func TestProductionHidesSchemaAndPlayground(t *testing.T) {
+func TestProductionHidesSchemaAndPages(t *testing.T) {
 	t.Parallel()
 	const schema, miss = `{ __schema { queryType { name } } }`, `{ agentStateCoun }`
 	for name, c := range map[string]struct {
@@ -286,15 +286,16 @@ func TestProductionHidesSchemaAndPlayground(t *testing.T) {
 		schema, page bool
 	}{
 		"production":    {[]string{"ENVIRONMENT=production"}, false, false},
-		"by exception":  {[]string{"ENVIRONMENT=production", "INTROSPECTION=on", "PLAYGROUND=on"}, true, true},
+		"by exception":  {[]string{"ENVIRONMENT=production", "INTROSPECTION=on", "PLAYGROUND=on", "INSPECTOR=on"}, true, true},
 		"another":       {[]string{"ENVIRONMENT=staging"}, true, true},
-		"off elsewhere": {[]string{"INTROSPECTION=off", "PLAYGROUND=off"}, false, false},
+		"off elsewhere": {[]string{"INTROSPECTION=off", "PLAYGROUND=off", "INSPECTOR=off"}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, c.environ...)
 			status := map[bool]int{true: 200, false: 404}[c.page]
 			assert.Equal(t, status, s.Send(t, http.MethodGet, "/", "").Status)
+			assert.Equal(t, status, s.Send(t, http.MethodGet, "/threads", "").Status)
 			assert.Equal(t, c.schema, strings.Contains(s.Fail(t, miss, nil).Message, "Did you mean"))
 			s.Must(t, `{ __typename agentStateCount }`, nil, nil)
 			if c.schema {

@@ -105,6 +105,7 @@ func serveRequests(ctx context.Context, p program) error {
 			HideSchema:      cfg.HideSchema(),
 			Playground:      playground(cfg),
 			REST:            restEndpoints(cfg, st, res),
+			Inspector:       inspector(cfg),
 			Metrics: metrics.Handler(metrics.Sources{
 				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
 			}),

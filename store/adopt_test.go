@@ -147,7 +147,10 @@ func TestAdoptAtFirstTouch(t *testing.T) {
 				_, err := th.Edit(ctx, id, Edit{Steps: []Step{Remove(OldMessageID(id, 1))}}, nil)
 				return err
 			},
-			"fork": func(ctx context.Context, id string) error { _, err := th.Fork(ctx, id, id+" again", Fork{}, nil); return err },
+			"fork": func(ctx context.Context, id string) error {
+				_, err := th.Fork(ctx, id, id+" again", Fork{}, nil)
+				return err
+			},
 			"fork into": func(ctx context.Context, id string) error {
 				mustCreate(t, th, "source")
 				if _, err := th.Fork(ctx, "source", id, Fork{}, nil); err != ErrExists { //nolint:errorlint // it is this one

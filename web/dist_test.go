@@ -36,28 +36,37 @@ func digest(content []byte) string {
 
 // What is in the binary is what the build wrote down, so that a change of an embedded file shows in a diff of text.
 func TestEmbeddedFilesHaveTheirSums(t *testing.T) {
-	want := map[string]string{}
-	for line := range strings.Lines(read(t, "dist/SHA256SUMS")) {
-		sum, name, ok := strings.Cut(strings.TrimSpace(line), "  ")
-		require.True(t, ok, line)
-		want[name] = sum
-	}
-	got := map[string]string{"LICENSES.txt": digest([]byte(read(t, "dist/LICENSES.txt")))}
-	entries, err := dist.ReadDir("dist")
-	require.NoError(t, err)
-	for _, entry := range entries {
-		packed, err := dist.ReadFile("dist/" + entry.Name())
+	for _, p := range built {
+		want := sums(t, p.folder+"/SHA256SUMS")
+		got := map[string]string{}
+		entries, err := os.ReadDir(p.folder)
 		require.NoError(t, err)
-		got[entry.Name()] = digest(packed)
+		for _, entry := range entries {
+			if name := entry.Name(); name != "SHA256SUMS" {
+				got[name] = digest([]byte(read(t, p.folder+"/"+name)))
+			}
+		}
+		assert.Equal(t, want, got, p.folder)
 	}
-	assert.Equal(t, want, got)
+}
+
+// sums reads a file of sums: names, and the SHA-256 of each.
+func sums(t *testing.T, name string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for line := range strings.Lines(read(t, name)) {
+		sum, file, ok := strings.Cut(strings.TrimSpace(line), "  ")
+		require.True(t, ok, line)
+		found[file] = sum
+	}
+	return found
 }
 
 // A name that is cached for ever may never stand for two contents.
 func TestNamesSayTheContent(t *testing.T) {
-	named := regexp.MustCompile(`^/assets/[a-z-]+-([0-9a-f]{12})\.[a-z]+$`)
+	named := regexp.MustCompile(`^(?:/threads)?/assets/[a-z-]+-([0-9a-f]{12})\.[a-z]+$`)
 	for target, content := range served(t) {
-		if target == "/" {
+		if isPage(target) {
 			continue
 		}
 		match := named.FindStringSubmatch(target)
@@ -69,7 +78,7 @@ func TestNamesSayTheContent(t *testing.T) {
 
 // Whoever changes a file here and forgets `npm run build` would ship the old one.
 func TestDistIsBuiltFromTheFilesHere(t *testing.T) {
-	files := served(t)
+	files := servedBy(t, built[0])
 	byPlainName := map[string]string{}
 	hash := regexp.MustCompile(`-[0-9a-f]{12}(\.[a-z]+)$`)
 	for target := range files {

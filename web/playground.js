@@ -21,10 +21,22 @@ async function tour() {
   return steps.map((query) => ({ query: `${query.trim()}\n` }));
 }
 
-function footer() {
+function footer(threads) {
   const link = (text, href) => createElement('a', { href, target: '_blank', rel: 'noreferrer' }, text);
   const licenses = document.querySelector('link[rel=license]').href;
-  return createElement('nav', { className: 'links' }, link('Health', 'health'), link('Licences', licenses));
+  const links = [link('Health', 'health'), link('Licences', licenses)];
+  if (threads) links.unshift(createElement('a', { href: threads }, 'Threads'));
+  return createElement('nav', { className: 'links' }, ...links);
+}
+
+// The address of the inspector, if this server has it: the header Link of the page's own answer says so.
+async function inspector() {
+  try {
+    const { headers } = await fetch(document.baseURI.replace(/#.*/, ''), { method: 'HEAD' });
+    return headers.get('Link')?.match(/<([^>]*)>; rel="related"/)?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 async function start() {
@@ -39,9 +51,10 @@ async function start() {
     // No @defer and @stream here: ask for JSON and nothing else.
     enableIncrementalDelivery: false,
   });
+  const [defaultTabs, threads] = await Promise.all([tour(), inspector()]);
   const props = {
     fetcher,
-    defaultTabs: await tour(),
+    defaultTabs,
     // What a new tab holds, in place of GraphiQL's page of instructions.
     defaultQuery: '{\n  health {\n    status\n  }\n}\n',
   };
@@ -50,7 +63,7 @@ async function start() {
       GraphiQL,
       props,
       createElement(GraphiQL.Logo, { key: 'logo' }, 'agentstate'),
-      createElement(GraphiQL.Footer, { key: 'footer' }, footer()),
+      createElement(GraphiQL.Footer, { key: 'footer' }, footer(threads)),
     ),
   );
 }

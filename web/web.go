@@ -1,5 +1,5 @@
-// Package web is the page at "/": GraphiQL out of files that are embedded in the binary, so that it works where there is
-// no internet, and with a policy under which it cannot talk to anything but this server.
+// Package web is the pages: GraphiQL at "/" and the inspector at "/threads", out of files that are embedded in the binary, so that
+// they work where there is no internet, and with policies under which they cannot talk to anything but this server.
 package web
 
 import (
@@ -62,19 +62,41 @@ type file struct {
 	plain func() []byte
 }
 
-// Handler serves the page at "/" and its files under "/assets/", for GET and HEAD; anything else is 404 or 405. It needs
+// Handler serves the playground at "/" and its files under "/assets/", for GET and HEAD; anything else is 404 or 405. It needs
 // no prefix to be stripped, keeps no state and may be used by many requests at once. It panics if the embedded files are
-// broken, which only a broken build can make them.
-func Handler() http.Handler {
-	files, err := load()
+// broken, which only a broken build can make them. With inspector the page links to the one at "/threads".
+func Handler(inspector bool) http.Handler {
+	p := page{files: dist, folder: "dist", path: "/", assets: assetsPath, policy: policy}
+	if inspector {
+		p.beside = inspectorPath[1:]
+	}
+	return p.handler()
+}
+
+// page is one page with its files, as they are embedded and where they are served.
+type page struct {
+	files        embed.FS
+	folder       string
+	path, assets string
+	policy       string
+	// beside is the address of the other page, relative to this one; "" where there is none. The page finds it in the header Link of
+	// its own answer (RFC 8288), because its files are the same whatever is configured.
+	beside string
+}
+
+func (p page) handler() http.Handler {
+	files, err := p.load()
 	if err != nil {
 		panic(fmt.Sprintf("web: embedded files: %v", err))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", p.policy)
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if p.beside != "" && r.URL.Path == p.path {
+			h.Set("Link", "<"+p.beside+`>; rel="related"`)
+		}
 
 		f, ok := files[r.URL.Path]
 		switch {
@@ -111,14 +133,14 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // load reads the embedded files, by the path at which each is served.
-func load() (map[string]file, error) {
-	entries, err := dist.ReadDir("dist")
+func (p page) load() (map[string]file, error) {
+	entries, err := p.files.ReadDir(p.folder)
 	if err != nil {
 		return nil, err
 	}
 	files := make(map[string]file, len(entries))
 	for _, entry := range entries {
-		packed, err := dist.ReadFile("dist/" + entry.Name())
+		packed, err := p.files.ReadFile(p.folder + "/" + entry.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -130,14 +152,14 @@ func load() (map[string]file, error) {
 		if name == pageFile {
 			// Its name stays the same when it changes: ask each time, which costs a 304.
 			f.cacheControl = "no-cache"
-			files["/"] = f
+			files[p.path] = f
 			continue
 		}
 		// The name is made of the content: a year, the longest that caches are asked to take seriously (RFC 8246).
 		f.cacheControl = "public, max-age=31536000, immutable"
-		files[assetsPath+name] = f
+		files[p.assets+name] = f
 	}
-	if _, ok := files["/"]; !ok {
+	if _, ok := files[p.path]; !ok {
 		return nil, fmt.Errorf("no %s", pageFile)
 	}
 	return files, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -16,25 +17,43 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// built are the pages as they are embedded.
+var built = []page{
+	{files: dist, folder: "dist", path: "/", assets: assetsPath},
+	{files: inspected, folder: "inspector/dist", path: inspectorPath, assets: inspectorAssets},
+}
+
 // served gives the path of every embedded file, and what it says unpacked.
 func served(t *testing.T) map[string][]byte {
 	t.Helper()
-	entries, err := dist.ReadDir("dist")
+	plain := map[string][]byte{}
+	for _, p := range built {
+		maps.Copy(plain, servedBy(t, p))
+	}
+	require.Len(t, plain, 15, "the playground and its nine files, the inspector and its four")
+	return plain
+}
+
+func servedBy(t *testing.T, p page) map[string][]byte {
+	t.Helper()
+	entries, err := p.files.ReadDir(p.folder)
 	require.NoError(t, err)
 	plain := map[string][]byte{}
 	for _, entry := range entries {
-		packed, err := dist.ReadFile("dist/" + entry.Name())
+		packed, err := p.files.ReadFile(p.folder + "/" + entry.Name())
 		require.NoError(t, err)
 		name := strings.TrimSuffix(entry.Name(), ".gz")
-		if name == "index.html" {
-			plain["/"] = unpack(t, packed)
+		if name == pageFile {
+			plain[p.path] = unpack(t, packed)
 		} else {
-			plain["/assets/"+name] = unpack(t, packed)
+			plain[p.assets+name] = unpack(t, packed)
 		}
 	}
-	require.Len(t, plain, 10, "the page and its nine files")
 	return plain
 }
+
+// isPage tells the pages from their files.
+func isPage(target string) bool { return target == "/" || target == inspectorPath }
 
 func unpack(t *testing.T, packed []byte) []byte {
 	t.Helper()
@@ -57,12 +76,14 @@ func ask(t *testing.T, h http.Handler, method, target string, headers ...string)
 	return w
 }
 
-// mounted is the handler as the server mounts it.
+// mounted are the handlers as the server mounts them.
 func mounted() http.Handler {
 	r := chi.NewRouter()
-	h := Handler()
-	r.Handle("/", h)
-	r.Handle("/assets/*", h)
+	playground, inspector := Handler(true), Inspector(true)
+	r.Handle("/", playground)
+	r.Handle("/assets/*", playground)
+	r.Handle("/threads", inspector)
+	r.Handle("/threads/assets/*", inspector)
 	return r
 }
 
@@ -75,7 +96,7 @@ func TestEveryFileIsServedPlainAndPacked(t *testing.T) {
 	for target, want := range served(t) {
 		t.Run(target, func(t *testing.T) {
 			cache := "public, max-age=31536000, immutable"
-			if target == "/" {
+			if isPage(target) {
 				cache = "no-cache"
 			}
 			etags := map[string]bool{}
@@ -105,7 +126,7 @@ func TestEveryFileIsServedPlainAndPacked(t *testing.T) {
 }
 
 func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
-	h := Handler()
+	h := mounted()
 	for target := range served(t) {
 		plain := ask(t, h, http.MethodGet, target).Header().Get("Etag")
 		packed := ask(t, h, http.MethodGet, target, "Accept-Encoding", "gzip").Header().Get("Etag")
@@ -156,6 +177,8 @@ func TestEveryAnswerIsLockedDown(t *testing.T) {
 			}
 			assert.Equal(t, "'self'", policy["script-src"])
 			assert.Equal(t, "'self'", policy["connect-src"])
+			delete(policy, "require-trusted-types-for") // these two narrow what is allowed
+			delete(policy, "trusted-types")
 			for name, sources := range policy {
 				for source := range strings.FieldsSeq(sources) {
 					allowed := source == "'none'" || source == "'self'" || source == "data:" || strings.HasPrefix(source, "'sha256-")
@@ -167,17 +190,36 @@ func TestEveryAnswerIsLockedDown(t *testing.T) {
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	h := Handler()
-	for _, target := range []string{
-		"/assets/", "/assets/none.js", "/assets/index.html", "/assets/graphiql.js", "/assets/SHA256SUMS", "/assets/LICENSES.txt",
-		"/assets/../web.go", "/assets/%2e%2e/web.go", "/index.html", "//", "/dist/index.html.gz", "/favicon.ico",
-	} {
-		assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target).Code, target)
-	}
-	for target := range served(t) {
-		if target != "/" {
-			assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target+".gz").Code, target)
+	for name, h := range map[string]http.Handler{"playground": Handler(true), "inspector": Inspector(true)} {
+		for _, target := range []string{
+			"/assets/", "/assets/none.js", "/assets/index.html", "/assets/graphiql.js", "/assets/SHA256SUMS", "/assets/LICENSES.txt",
+			"/assets/../web.go", "/assets/%2e%2e/web.go", "/index.html", "//", "/dist/index.html.gz", "/favicon.ico",
+			"/threads/", "/threads/assets/", "/threads/assets/inspector.js", "/threads/assets/documents.json", "/threads/index.html",
+		} {
+			assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target).Code, "%s %s", name, target)
 		}
+		for target := range served(t) {
+			if !isPage(target) {
+				assert.Equal(t, http.StatusNotFound, ask(t, h, http.MethodGet, target+".gz").Code, "%s %s", name, target)
+			}
+		}
+	}
+	assert.Equal(t, http.StatusNotFound, ask(t, Handler(true), http.MethodGet, "/threads").Code)
+	assert.Equal(t, http.StatusNotFound, ask(t, Inspector(true), http.MethodGet, "/").Code)
+}
+
+// The pages are the same whatever is configured: which other one there is, they find in their own answer.
+func TestPagesNameEachOther(t *testing.T) {
+	for target, c := range map[string]struct {
+		page func(beside bool) http.Handler
+		link string
+	}{
+		"/":        {Handler, `<threads>; rel="related"`},
+		"/threads": {Inspector, `<./>; rel="related"`},
+	} {
+		assert.Equal(t, c.link, ask(t, c.page(true), http.MethodHead, target).Header().Get("Link"), target)
+		assert.Empty(t, ask(t, c.page(false), http.MethodHead, target).Header().Values("Link"), target)
+		assert.Empty(t, ask(t, c.page(true), http.MethodGet, "/nowhere").Header().Values("Link"), target)
 	}
 }
 

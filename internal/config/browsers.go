@@ -11,6 +11,7 @@ type Browsers struct {
 	AllowedOrigins []string `env:"CORS_ALLOWED_ORIGINS" help:"origins of the pages that may use the API beside the server's own, such as https://app.example,https://admin.example; * for all" group:"Browsers"`
 	Introspection  string   `env:"INTROSPECTION" help:"on or off: whether clients may ask for the schema, and errors suggest what was meant; without it on, and off where ENVIRONMENT is production"`
 	Playground     string   `env:"PLAYGROUND" help:"on or off: whether / is the playground; without it on, and off where ENVIRONMENT is production"`
+	Inspector      string   `env:"INSPECTOR" help:"on or off: whether /threads is the page that shows threads, to who may read them; without it on, and off where ENVIRONMENT is production"`
 }
 
 // production is the ENVIRONMENT in which the server shows nothing of itself that it was not told to.
@@ -24,6 +25,7 @@ func (b Browsers) rules() []rule {
 		},
 		onOrOff("INTROSPECTION", b.Introspection),
 		onOrOff("PLAYGROUND", b.Playground),
+		onOrOff("INSPECTOR", b.Inspector),
 	}
 }
 
@@ -53,6 +55,9 @@ func (c Config) HideSchema() bool { return !c.shows(c.Browsers.Introspection) }
 
 // HidePlayground tells whether there is nothing at /.
 func (c Config) HidePlayground() bool { return !c.shows(c.Browsers.Playground) }
+
+// HideInspector tells whether there is nothing at /threads.
+func (c Config) HideInspector() bool { return !c.shows(c.Browsers.Inspector) }
 
 // shows gives what a value of on or off means, or none in this environment.
 func (c Config) shows(value string) bool {

@@ -9,26 +9,28 @@ import (
 
 func TestWhatIsShownByEnvironment(t *testing.T) {
 	for name, c := range map[string]struct {
-		environ                    []string
-		hideSchema, hidePlayground bool
+		environ                                   []string
+		hideSchema, hidePlayground, hideInspector bool
 	}{
-		"development":                {nil, false, false},
-		"any other name":             {[]string{"ENVIRONMENT=staging"}, false, false},
-		"production":                 {[]string{"ENVIRONMENT=production"}, true, true},
-		"production in capitals":     {[]string{"ENVIRONMENT=Production"}, true, true},
-		"introspection by exception": {[]string{"ENVIRONMENT=production", "INTROSPECTION=on"}, false, true},
-		"playground by exception":    {[]string{"ENVIRONMENT=production", "PLAYGROUND=on"}, true, false},
-		"off in development":         {[]string{"INTROSPECTION=off", "PLAYGROUND=off"}, true, true},
-		"set to nothing":             {[]string{"ENVIRONMENT=production", "INTROSPECTION=", "PLAYGROUND="}, true, true},
+		"development":                {nil, false, false, false},
+		"any other name":             {[]string{"ENVIRONMENT=staging"}, false, false, false},
+		"production":                 {[]string{"ENVIRONMENT=production"}, true, true, true},
+		"production in capitals":     {[]string{"ENVIRONMENT=Production"}, true, true, true},
+		"introspection by exception": {[]string{"ENVIRONMENT=production", "INTROSPECTION=on"}, false, true, true},
+		"playground by exception":    {[]string{"ENVIRONMENT=production", "PLAYGROUND=on"}, true, false, true},
+		"inspector by exception":     {[]string{"ENVIRONMENT=production", "INSPECTOR=on"}, true, true, false},
+		"off in development":         {[]string{"INTROSPECTION=off", "PLAYGROUND=off", "INSPECTOR=off"}, true, true, true},
+		"set to nothing":             {[]string{"ENVIRONMENT=production", "INTROSPECTION=", "PLAYGROUND=", "INSPECTOR="}, true, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := Load(c.environ)
 			require.NoError(t, err)
 			assert.Equal(t, c.hideSchema, cfg.HideSchema())
 			assert.Equal(t, c.hidePlayground, cfg.HidePlayground())
+			assert.Equal(t, c.hideInspector, cfg.HideInspector())
 		})
 	}
-	for _, name := range []string{"INTROSPECTION", "PLAYGROUND"} {
+	for _, name := range []string{"INTROSPECTION", "PLAYGROUND", "INSPECTOR"} {
 		_, err := Load([]string{name + "=yes"})
 		require.EqualError(t, err, name+` is "yes": give it on or off`)
 	}

@@ -32,7 +32,7 @@ type Config struct {
 	ListenAddr            string   `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" help:"host:port to serve on; port 0 takes a free one" group:"Server"`
 	LogLevel              string   `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 	LogFormat             string   `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
-	Environment           string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it; production hides schema and playground"`
+	Environment           string   `env:"ENVIRONMENT" envDefault:"development" help:"the name of the environment, as health tells it; production hides schema and pages"`
 	SlowClientTimeout     Duration `env:"SLOW_CLIENT_TIMEOUT" envDefault:"1m" help:"how long a listener may take nothing of what there is for it; 1s to 1h"`
 	DeliveryCheckInterval Duration `env:"DELIVERY_CHECK_INTERVAL" envDefault:"30s" help:"how often listeners' positions are compared with Redis, in case an announcement was lost; 1s to 1h"`
 	DrainDelay            Duration `env:"DRAIN_DELAY" envDefault:"0" help:"how long to serve on after SIGTERM while /readyz says 503; 5s on Kubernetes; 0 to 5m"`

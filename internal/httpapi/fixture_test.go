@@ -67,6 +67,9 @@ func newUnstartedServer(t testing.TB, changes ...func(*httpapi.Config)) *server 
 		Playground: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "playground "+r.URL.Path)
 		}),
+		Inspector: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "inspector "+r.URL.Path)
+		}),
 		Metrics: http.NotFoundHandler(),
 		Health:  func(context.Context) any { return map[string]string{"status": "ok"} },
 		Ready:   func(context.Context) error { return nil },

@@ -63,5 +63,16 @@ func TestWithoutAPlayground(t *testing.T) {
 		assert.Equal(t, 404, got.status)
 		assert.Contains(t, got.body, `"code":"NOT_FOUND"`)
 	}
+	assert.Equal(t, 200, s.send(t, http.MethodGet, "/threads", "").status)
 	assert.Equal(t, 200, s.send(t, http.MethodGet, "/health", "").status)
+}
+
+func TestWithoutAnInspector(t *testing.T) {
+	s := newServer(t, func(c *httpapi.Config) { c.Inspector = nil })
+	for _, path := range []string{"/threads", "/threads/assets/x"} {
+		got := s.send(t, http.MethodGet, path, "")
+		assert.Equal(t, 404, got.status)
+		assert.Contains(t, got.body, `"code":"NOT_FOUND"`)
+	}
+	assert.Equal(t, 200, s.send(t, http.MethodGet, "/", "").status)
 }

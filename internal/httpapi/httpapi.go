@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents,
-// AllowedOrigins, HideSchema, Playground, REST and Panics.
+// AllowedOrigins, HideSchema, Playground, Inspector, REST and Panics.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -48,6 +48,8 @@ type Config struct {
 	HideSchema bool
 	// Playground serves / and /assets/*; nil is none.
 	Playground http.Handler
+	// Inspector serves /threads and /threads/assets/*; nil is none.
+	Inspector http.Handler
 	// REST serves what is below /redis/, behind the same doors as GraphQL; nil is none. Answers may come in parts.
 	REST http.Handler
 	// Metrics serves /metrics.
@@ -108,6 +110,10 @@ func New(cfg Config) http.Handler {
 	if cfg.Playground != nil {                                                   // it compresses by itself, and is for its own page alone
 		getAndHead(r, "/", cfg.Playground)
 		getAndHead(r, "/assets/*", cfg.Playground)
+	}
+	if cfg.Inspector != nil {
+		getAndHead(r, "/threads", cfg.Inspector)
+		getAndHead(r, "/threads/assets/*", cfg.Inspector)
 	}
 	return r
 }

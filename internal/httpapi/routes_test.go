@@ -16,11 +16,13 @@ import (
 func TestPagesAndProbesAnswerGetAndHead(t *testing.T) {
 	s := newServer(t)
 	for path, want := range map[string]string{
-		"/":              "playground /",
-		"/assets/a/b.js": "playground /assets/a/b.js",
-		"/health":        `{"status":"ok"}`,
-		"/livez":         "ok\n",
-		"/readyz":        "ok\n",
+		"/":                    "playground /",
+		"/assets/a/b.js":       "playground /assets/a/b.js",
+		"/threads":             "inspector /threads",
+		"/threads/assets/a.js": "inspector /threads/assets/a.js",
+		"/health":              `{"status":"ok"}`,
+		"/livez":               "ok\n",
+		"/readyz":              "ok\n",
 	} {
 		t.Run(path, func(t *testing.T) {
 			got := s.send(t, http.MethodGet, path, "")

@@ -1,4 +1,4 @@
-// What the browser test needs to open the playground in Chromium, to type into it, and to know what it did meanwhile.
+// What the browser tests need to open a page in Chromium, to type into it, and to know what it did meanwhile.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
@@ -20,10 +20,10 @@ export function launch() {
 }
 
 /**
- * Opens the page as a visitor who has never been here, and closes it behind the test `t`. `prepare` may route requests
- * before the first one. The trouble that the page met must be fetched, and judged, with `trouble`.
+ * Opens the page at `path` of the server at `base` as a visitor who has never been here, and closes it behind the test `t`.
+ * `prepare` may route requests before the first one. The trouble that the page met must be fetched, and judged, with `trouble`.
  */
-export async function visit(t, browser, { prepare, ...options } = {}) {
+export async function visit(t, browser, { prepare, path = '', base = origin(), ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   t.after(() => context.close());
   context.setDefaultTimeout(15_000);
@@ -31,9 +31,9 @@ export async function visit(t, browser, { prepare, ...options } = {}) {
   const seen = { console: [], elsewhere: [], frames: [] };
   page.on('console', (message) => message.type() === 'error' && seen.console.push(message.text()));
   page.on('pageerror', (error) => seen.console.push(String(error)));
-  page.on('request', (request) => note(seen, request.url()));
+  page.on('request', (request) => note(seen, request.url(), base));
   page.on('websocket', (socket) => {
-    note(seen, socket.url().replace(/^ws/, 'http'));
+    note(seen, socket.url().replace(/^ws/, 'http'), base);
     socket.on('framesent', ({ payload }) => seen.frames.push(JSON.parse(payload)));
   });
   await page.addInitScript(() => {
@@ -43,14 +43,14 @@ export async function visit(t, browser, { prepare, ...options } = {}) {
     });
   });
   await prepare?.(page);
-  await page.goto(`${origin()}/`);
+  await page.goto(`${base}/${path}`);
   return { page, seen };
 }
 
-function note(seen, address) {
+function note(seen, address, base) {
   const url = new URL(address);
   // data: and blob: come out of what is already there.
-  if (url.protocol.startsWith('http') && url.origin !== origin()) seen.elsewhere.push(address);
+  if (url.protocol.startsWith('http') && url.origin !== base) seen.elsewhere.push(address);
 }
 
 /** What should not have happened: requests to other origins, errors in the console, violations of the policy. */
@@ -94,11 +94,11 @@ export async function response(page, pattern) {
   return pane.innerText();
 }
 
-/** Asks the server outside of the browser. */
-export async function ask(query, variables) {
-  const answer = await fetch(`${origin()}/graphql`, {
+/** Asks the server at `base` outside of the browser. */
+export async function ask(query, variables, base = origin(), headers = {}) {
+  const answer = await fetch(`${base}/graphql`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    headers: { 'Content-Type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = await answer.json();
@@ -107,11 +107,12 @@ export async function ask(query, variables) {
 }
 
 /** Adds a message to a thread from outside of the browser. */
-export function add(threadId, content) {
+export function add(threadId, content, base = origin()) {
   return ask(
     `mutation ($id: ID!, $content: JSON!) {
       addMessage(input: { threadId: $id, createIfMissing: true, message: { type: HUMAN, content: $content } }) { message { cursor } }
     }`,
     { id: threadId, content },
+    base,
   );
 }

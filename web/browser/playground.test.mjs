@@ -32,6 +32,16 @@ test('GraphiQL gets ready, from this origin alone', limit, async (t) => {
   assert.deepEqual(await trouble({ page, seen }), none);
 });
 
+test('one page leads to the other', limit, async (t) => {
+  const { page, seen } = await visit(t, browser);
+  await ready(page);
+  await page.getByRole('link', { name: 'Threads' }).click();
+  await page.getByRole('heading', { name: 'Threads' }).waitFor();
+  await page.getByRole('link', { name: 'Playground' }).click();
+  await ready(page);
+  assert.deepEqual(await trouble({ page, seen }), none);
+});
+
 test('a query runs by the keyboard', limit, async (t) => {
   const { page, seen } = await visit(t, browser);
   await ready(page);
