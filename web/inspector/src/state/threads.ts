@@ -10,6 +10,7 @@ import { ask } from '../api/http';
 import { follow } from '../api/live';
 import type { ThreadLine } from '../api/types';
 import { now } from './clock';
+import { refused } from './session';
 
 const page = 60;
 const pollEvery = 4_000;
@@ -108,9 +109,10 @@ function behind(pageInfo: { hasNextPage: boolean; endCursor: string | null }): v
   cursor = pageInfo.endCursor;
 }
 
+// A token that was refused once is refused again: the next one makes all of this begin anew.
 function schedule(): void {
   clearTimeout(timer);
-  if (!document.hidden) timer = setTimeout(() => void poll(), pollEvery);
+  if (!document.hidden && !refused.value) timer = setTimeout(() => void poll(), pollEvery);
 }
 
 /** Asks at once, as when the page is seen again or a connection is back. */
