@@ -3,6 +3,7 @@ package resolver
 import (
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -33,4 +34,24 @@ func TestAPageOfAPayloadIsRefusedAsThatOfAQuery(t *testing.T) {
 	}
 	after := p.do(t, p.compiled, `{ agentState(threadId: "full") { context } }`, nil)
 	assert.JSONEq(t, `{"agentState": {"context": "\"c\"\n"}}`, string(after.Data), "nothing was written")
+}
+
+// The messages of a thread in two forms, or under nodes and edges, are one page.
+func TestAPageIsReadOnceWhateverItsNames(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	for document, want := range map[string]int{
+		`{ agentState(threadId: "full") { a: messages(last: 3) { nodes { seq } } b: messages(last: 3) { nodes { text } } } }`:                            1,
+		`{ agentState(threadId: "full") { messages(last: 3) { nodes { seq } } langChainMessages(format: FLAT, last: 3) } }`:                              1,
+		`{ agentState(threadId: "full") { messages(last: 3) { nodes { seq } } langChainMessages(format: FLAT, last: 4) } }`:                              2,
+		`query($n: Int = 3) { agentState(threadId: "full") { a: messages(last: 3) { nodes { seq } } b: messages(last: $n) { nodes { text } } } }`:        1,
+		`query($n: Int = 3) { agentState(threadId: "full") { a: messages(last: 3) { nodes { seq } } b: messages(last: $n) { totalCount } c: version } }`: 2,
+	} {
+		op, errs := p.compiled.CreateOperationContext(graphql.StartOperationTrace(t.Context()), &graphql.RawParams{Query: document})
+		require.Empty(t, errs, document)
+		root := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"})[0]
+		assert.Len(t, selectionOf(op, root).read().Pages, want, document)
+		assert.Len(t, readOf(selectionOf(op, root))(op).Pages, want, document)
+		p.compare(t, document, nil)
+	}
 }

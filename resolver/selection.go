@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -65,10 +66,18 @@ func (s selection) read() store.Read {
 		}
 		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
 		if key, err := pageOf(countsOnly(s.op, f), f.ArgumentMap(s.op.Variables)); err == nil {
-			r.Pages = append(r.Pages, key)
+			r.Pages = withPage(r.Pages, key)
 		}
 	}
 	return r
+}
+
+// withPage adds a page, unless it is there under another name already: it is read once then.
+func withPage(pages []store.PageKey, key store.PageKey) []store.PageKey {
+	if slices.Contains(pages, key) {
+		return pages
+	}
+	return append(pages, key)
 }
 
 // isPage tells whether a field of AgentState is a page of its messages.
