@@ -92,6 +92,24 @@ func TestACompiledEventGivesWhatGqlgenGives(t *testing.T) {
 	assert.Greater(t, compiled, 90, "else this proves little")
 }
 
+// What may not be null and is has an error, which gqlgen tells: also where that is JSON, of a thread that another program wrote.
+func TestANullThatMayNotBeIsLeftToGqlgen(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	for document, event := range map[string]any{
+		`subscription { messageAdded(threadId: "full") { toolCalls { args } } }`: &store.Message{ToolCalls: []store.MessageToolCall{{Name: "f"}}},
+		`subscription { messageAdded(threadId: "full") { metadata } }`:           &store.Message{},
+		`subscription { messageAdded(threadId: "full") { content } }`:            &store.Message{},
+		`subscription { agentStateChanged(threadId: "full") { agentState { toolCalls { parameters } } } }`: &graph.AgentStateChange{
+			AgentState: &store.AgentState{ToolCalls: []store.ToolExecution{{}}},
+		},
+	} {
+		response, op := p.event(t, document, event)
+		assert.NotEmpty(t, response.Errors, document)
+		assert.Nil(t, p.operations.write(t.Context(), op, event), document)
+	}
+}
+
 // event lets gqlgen alone execute a subscription until it brings an event.
 func (p *pair) event(t *testing.T, document string, event any) (*graphql.Response, *graphql.OperationContext) {
 	t.Helper()
