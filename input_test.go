@@ -46,6 +46,17 @@ var badInputs = []struct {
 	{"pattern of a filter", `($x: String!) { agentStates(filter: {threadIdPattern: $x}) { totalCount } }`, "", "filter.threadIdPattern"},
 	{"time of a filter", `($x: DateTime) { agentStates(filter: {lastUpdatedAfter: $x}) { totalCount } }`, "yesterday", "filter.lastUpdatedAfter"},
 
+	// Null, where either the variable or the argument has a default.
+	{"null for a limit", `($x: Int) { recentAgentStates(limit: $x) { version } }`, nil, "limit"},
+	{"null for a pattern", `($x: String) { threadIds(pattern: $x) { nodes } }`, nil, "pattern"},
+	{"null for a type", `($x: MessageType = AI) { agentState(threadId: "a") { messages(types: [$x]) { totalCount } } }`, nil, "types[0]"},
+	{"null for a format", `($x: MessageFormat = FLAT) { agentState(threadId: "a") { langChainMessages(format: $x) } }`, nil, "format"},
+	{"null for a condition", `($x: Boolean = true) { agentState(threadId: "a") { version @include(if: $x) } }`, nil, "if"},
+	{"null for a context", `m($x: String = "y") { setContext(input: {threadId: "a", context: $x}) { agentState { version } } }`, nil, "input.context"},
+	{"null for a message", `m($x: MessageInput = {type: AI, content: ""}) { addMessage(input: {threadId: "a", message: $x}) { duplicate } }`, nil, "input.message"},
+	{"null for an input", `m($x: SetContextInput = {threadId: "a", context: ""}) { setContext(input: $x) { agentState { version } } }`, nil, "input"},
+	{"null for a switch", `m($x: Boolean) { addMessage(input: {threadId: "a", createIfMissing: $x, message: {type: AI, content: ""}}) { duplicate } }`, nil, "input.createIfMissing"},
+
 	// Bounds of inputs.
 	{"ttl zero", `m($x: Int) { createAgentState(input: {ttlSeconds: $x}) { agentState { version } } }`, 0, "input.ttlSeconds"},
 	{"ttl too large", `m($x: Int) { updateAgentState(input: {threadId: "a", ttlSeconds: $x}) { agentState { version } } }`, 31_536_001, "input.ttlSeconds"},

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"slices"
 
 	"agentstate/graph"
 	"agentstate/store"
@@ -53,6 +54,11 @@ func messagesKey(
 	}
 	if types != nil && (len(types) == 0 || len(types) > len(messageTypes)) {
 		return store.PageKey{}, badInput("types", "Give types 1 to %d message types, not %d", len(messageTypes), len(types))
+	}
+	for _, t := range types {
+		if !slices.Contains(messageTypes, t) { // a null in the list
+			return store.PageKey{}, badInput("types", "Give types message types, not %q", t)
+		}
 	}
 	if whole && types != nil {
 		return store.PageKey{}, badInput("wholeToolCalls", "Give wholeToolCalls or types, not both")

@@ -122,7 +122,7 @@ var toolExecutionObject = &compiled.Object[store.ToolExecution]{
 		"planId":       compiled.NullableString(func(e store.ToolExecution) *string { return e.PlanID }),
 		"tool":         compiled.String(func(e store.ToolExecution) string { return e.Tool }),
 		"parameters":   compiled.JSON(func(e store.ToolExecution) json.RawMessage { return e.Parameters }),
-		"toolResponse": compiled.JSON(func(e store.ToolExecution) json.RawMessage { return e.ToolResponse }),
+		"toolResponse": compiled.NullableJSON(func(e store.ToolExecution) json.RawMessage { return e.ToolResponse }),
 		"createdAt":    compiled.Time(func(e store.ToolExecution) time.Time { return e.CreatedAt }),
 	},
 }

@@ -33,7 +33,7 @@ func readOf(sel selection) func(*graphql.OperationContext) store.Read {
 		read := fixed
 		for _, keyOf := range keys {
 			if key, err := keyOf(op); err == nil { // else the field itself reports it
-				read.Pages = append(read.Pages, key)
+				read.Pages = withPage(read.Pages, key)
 			}
 		}
 		return read

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -65,10 +66,18 @@ func (s selection) read() store.Read {
 		}
 		// Arguments that are out of their bounds are reported by the field itself, and there is nothing to read for them.
 		if key, err := pageOf(countsOnly(s.op, f), f.ArgumentMap(s.op.Variables)); err == nil {
-			r.Pages = append(r.Pages, key)
+			r.Pages = withPage(r.Pages, key)
 		}
 	}
 	return r
+}
+
+// withPage adds a page, unless it is there under another name already: it is read once then.
+func withPage(pages []store.PageKey, key store.PageKey) []store.PageKey {
+	if slices.Contains(pages, key) {
+		return pages
+	}
+	return append(pages, key)
 }
 
 // isPage tells whether a field of AgentState is a page of its messages.
@@ -99,12 +108,12 @@ func (s selection) checkPages() error {
 		if err != nil {
 			return err
 		}
-		for argument, cursor := range map[string]string{"after": key.After, "before": key.Before} {
-			if cursor == "" {
+		for _, given := range [...]struct{ argument, cursor string }{{"after", key.After}, {"before", key.Before}} {
+			if given.cursor == "" {
 				continue
 			}
-			if _, err := store.ParseCursor(cursor); err != nil {
-				return about(&store.BadCursorError{Argument: argument}, "")
+			if _, err := store.ParseCursor(given.cursor); err != nil {
+				return about(&store.BadCursorError{Argument: given.argument}, "")
 			}
 		}
 	}
@@ -113,33 +122,38 @@ func (s selection) checkPages() error {
 
 // pageOf is messagesKey for the arguments of a field that is not being resolved yet.
 func pageOf(countOnly bool, args map[string]any) (store.PageKey, error) {
-	var first, last *int
-	for name, into := range map[string]**int{"first": &first, "last": &last} {
-		if value := args[name]; value != nil {
-			n, err := scalar.UnmarshalInt(value)
-			if err != nil {
-				return store.PageKey{}, err
-			}
-			*into = &n
-		}
-	}
-	var after, before *string
-	for name, into := range map[string]**string{"after": &after, "before": &before} {
-		if value, ok := args[name].(string); ok {
-			*into = &value
-		}
+	first, err := pageSize("first", args)
+	last, lastErr := pageSize("last", args)
+	if err := firstError(err, lastErr); err != nil {
+		return store.PageKey{}, err
 	}
 	var types []store.MessageType
 	if args["types"] != nil {
 		types = []store.MessageType{}                             // an empty list is another thing than none
 		for _, value := range graphql.CoerceList(args["types"]) { // GraphQL takes one value for a list of one
-			name, ok := value.(string)
-			if !ok {
-				return store.PageKey{}, errArguments
-			}
+			name, _ := value.(string) // gqlgen makes no more of a null
 			types = append(types, store.MessageType(name))
 		}
 	}
 	whole, _ := args["wholeToolCalls"].(bool)
-	return messagesKey(countOnly, first, after, last, before, types, whole)
+	return messagesKey(countOnly, first, optionalString(args["after"]), last, optionalString(args["before"]), types, whole)
+}
+
+// pageSize reads one of the arguments first and last, and says of it what gqlgen would.
+func pageSize(name string, args map[string]any) (*int, error) {
+	if args[name] == nil {
+		return nil, nil //nolint:nilnil // it was not given
+	}
+	n, err := scalar.UnmarshalInt(args[name])
+	if err != nil {
+		return nil, badInput(name, "In %s %s", name, err)
+	}
+	return &n, nil
+}
+
+func optionalString(value any) *string {
+	if text, ok := value.(string); ok {
+		return &text
+	}
+	return nil
 }

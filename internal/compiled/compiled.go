@@ -156,7 +156,7 @@ func OrNull[T any](write Writer[*T]) Writer[*T] {
 	}
 	return func(r *Run, value *T) {
 		if value == nil {
-			r.Out = append(r.Out, "null"...)
+			r.Out = append(r.Out, null...)
 			return
 		}
 		write(r, value)

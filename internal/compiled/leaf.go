@@ -52,17 +52,29 @@ func Time[T any](get func(T) time.Time) Field[T] {
 	return Leaf(func(r *Run, value T) { r.Out = scalar.AppendDateTime(r.Out, get(value)) })
 }
 
-// JSON gives a field that is a JSON value; nil is null.
+// JSON gives a field that is a JSON value. Without one it fails: the field may not be null, and gqlgen says so.
 func JSON[T any](get func(T) json.RawMessage) Field[T] {
 	return Leaf(func(r *Run, value T) {
 		raw := get(value)
 		if raw == nil {
-			r.Out = append(r.Out, "null"...)
-			return
+			r.Fail()
 		}
 		r.Out = append(r.Out, raw...)
 	})
 }
+
+// NullableJSON is JSON for one that may be null, which is what nil is.
+func NullableJSON[T any](get func(T) json.RawMessage) Field[T] {
+	return Leaf(func(r *Run, value T) {
+		raw := get(value)
+		if raw == nil {
+			raw = null
+		}
+		r.Out = append(r.Out, raw...)
+	})
+}
+
+var null = json.RawMessage("null")
 
 const hexDigits = "0123456789ABCDEF"
 

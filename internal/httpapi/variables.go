@@ -16,7 +16,7 @@ import (
 )
 
 // strictVariables is a gqlgen extension that refuses variables which gqlparser lets through although the specification does not:
-// a number for a String, an enum value in other letters, a fraction for an Int.
+// a number for a String, an enum value in other letters, a fraction for an Int, null where its use takes none.
 // https://spec.graphql.org/October2021/#sec-Scalars and #sec-Enums, input coercion
 type strictVariables struct{ schema *ast.Schema }
 
@@ -29,7 +29,12 @@ func (strictVariables) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext refuses an operation whose variables are not of their types. It changes nothing.
 func (s strictVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
 	for _, def := range op.Operation.VariableDefinitions {
-		if bad := s.check(def.Type, op.Variables[def.Variable]); bad != nil {
+		value, given := op.Variables[def.Variable]
+		bad := s.check(def.Type, value)
+		if bad == nil && given && value == nil {
+			bad = checkNull(op.Operation, def.Variable)
+		}
+		if bad != nil {
 			path := bad.within(ast.PathName(def.Variable)).within(ast.PathName(variablePath)).path
 			slices.Reverse(path)
 			err := gqlerror.ErrorPathf(path, "%s", bad.message)
@@ -67,66 +72,6 @@ func presentVariables(next graphql.ErrorPresenterFunc) graphql.ErrorPresenterFun
 			Extensions: map[string]any{"code": codeBadUserInput, "argument": argument.String()},
 		}
 	}
-}
-
-// useOf gives the path of the first argument, or part of one, that an operation gives a variable to; that of the variable itself
-// where there is none.
-func useOf(op *ast.OperationDefinition, variable string) ast.Path {
-	if op != nil {
-		if path := useInSelections(op.SelectionSet, variable, make(map[string]bool)); path != nil {
-			return path
-		}
-	}
-	return ast.Path{ast.PathName(variable)}
-}
-
-// useInSelections looks into each fragment once, however often it is spread.
-func useInSelections(set ast.SelectionSet, variable string, seen map[string]bool) ast.Path {
-	for _, selection := range set {
-		var path ast.Path
-		switch selection := selection.(type) {
-		case *ast.Field:
-			if path = useInArguments(selection.Arguments, variable); path == nil {
-				path = useInSelections(selection.SelectionSet, variable, seen)
-			}
-		case *ast.InlineFragment:
-			path = useInSelections(selection.SelectionSet, variable, seen)
-		case *ast.FragmentSpread: // validation has looked it up
-			if !seen[selection.Name] {
-				seen[selection.Name] = true
-				path = useInSelections(selection.Definition.SelectionSet, variable, seen)
-			}
-		}
-		if path != nil {
-			return path
-		}
-	}
-	return nil
-}
-
-func useInArguments(arguments ast.ArgumentList, variable string) ast.Path {
-	for _, argument := range arguments {
-		if path := useInValue(ast.Path{ast.PathName(argument.Name)}, argument.Value, variable); path != nil {
-			return path
-		}
-	}
-	return nil
-}
-
-func useInValue(at ast.Path, value *ast.Value, variable string) ast.Path {
-	if value.Kind == ast.Variable && value.Raw == variable {
-		return at
-	}
-	for i, child := range value.Children {
-		var next ast.PathElement = ast.PathName(child.Name)
-		if value.Kind == ast.ListValue {
-			next = ast.PathIndex(i)
-		}
-		if path := useInValue(slices.Concat(at, ast.Path{next}), child.Value, variable); path != nil {
-			return path
-		}
-	}
-	return nil
 }
 
 // badValue is what is wrong with a part of a variable. Its path leads from the part outwards: it is made on the way back, so that the

@@ -53,6 +53,42 @@ func TestVariablesAreOfTheirTypes(t *testing.T) {
 	}
 }
 
+// A variable that may be null may stand where null may not, if either has a default: a null then is an error, or it would become an
+// empty text, false, or what a resolver makes of nothing.
+func TestANullIsRefusedWhereItsUseTakesNone(t *testing.T) {
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: `
+		input In { text: String!, on: Boolean! = true, list: [String!] }
+		type Query { f(text: String!, on: Boolean! = true, in: In, some: String): Int }`})
+	for document, message := range map[string]string{
+		`query($v: String = "x") { f(text: $v) }`:                                                       "variable.v: give it a value of type String!, not null",
+		`query($v: Boolean) { f(text: "", on: $v) }`:                                                    "variable.v: give it a value of type Boolean!, not null",
+		`query($v: String = "x") { f(text: "", in: {text: $v}) }`:                                       "variable.v: give it a value of type String!, not null",
+		`query($v: Boolean) { f(text: "", in: {text: "", on: $v}) }`:                                    "variable.v: give it a value of type Boolean!, not null",
+		`query($v: String = "x") { f(text: "", in: {text: "", list: ["a", $v]}) }`:                      "variable.v: give it a value of type String!, not null",
+		`query($v: Boolean = true) { f(text: "") @skip(if: $v) }`:                                       "variable.v: give it a value of type Boolean!, not null",
+		`query($v: Boolean = true) { ... @include(if: $v) { f(text: "") } }`:                            "variable.v: give it a value of type Boolean!, not null",
+		`query($v: Boolean = true) { ...q @include(if: $v) } fragment q on Query { f(text: "") }`:       "variable.v: give it a value of type Boolean!, not null",
+		`query($v: String = "x") { f(text: "", some: $v) ...q } fragment q on Query { g: f(text: $v) }`: "variable.v: give it a value of type String!, not null",
+		`query($v: String = "x") { f(text: "", some: $v) }`:                                             "",
+		`query($v: [String!] = ["x"]) { f(text: "", in: {text: "", list: $v}) }`:                        "",
+	} {
+		doc := gqlparser.MustLoadQueryWithRules(schema, document, nil)
+		for _, given := range []bool{true, false} {
+			op := &graphql.OperationContext{Operation: doc.Operations[0], Variables: map[string]any{}}
+			if given {
+				op.Variables["v"] = nil
+			}
+			got := strictVariables{schema}.MutateOperationContext(t.Context(), op)
+			if message == "" || !given {
+				assert.Nil(t, got, document)
+				continue
+			}
+			require.NotNil(t, got, document)
+			assert.Equal(t, message, got.Path.String()+": "+got.Message, document)
+		}
+	}
+}
+
 // decodeObjectText reads JSON as requests are read.
 func decodeObjectText(text string) (values map[string]any, err error) {
 	d := json.NewDecoder(strings.NewReader(text))
