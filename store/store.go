@@ -26,6 +26,9 @@ type Connection struct {
 	// Addrs are one server, the nodes of a cluster, or with SentinelMaster the sentinels.
 	Addrs          []string
 	SentinelMaster string
+	// ReplicaURL is the address of a replica of the one server that the connection names, for Threads.Stale. A cluster and sentinels tell
+	// which replicas there are.
+	ReplicaURL string
 
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
@@ -95,6 +98,7 @@ func DefaultOptions() Options {
 // Store is a connection to Redis with the layout of this package. It is safe for concurrent use.
 type Store struct {
 	rdb      redis.UniversalClient
+	replicas *replicas
 	keys     keyspace
 	opts     Options
 	mode     RedisMode
@@ -138,6 +142,11 @@ func Open(opts Options) (*Store, error) {
 	}
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
+	if s.replicas, err = newReplicas(opts.Connection, rdb, s.gate, opts.Log); err != nil {
+		s.gate.stop()
+		s.closeEmbedded()
+		return nil, errors.Join(err, rdb.Close())
+	}
 	s.sweeper = startSweeper(s, opts.SweepInterval)
 	return s, nil
 }
@@ -146,7 +155,7 @@ func Open(opts Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.sweeper.stop()
 	s.gate.stop()
-	err := s.rdb.Close()
+	err := errors.Join(s.rdb.Close(), s.replicas.close())
 	s.closeEmbedded()
 	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("store: close: %w", err)
@@ -178,6 +187,8 @@ func (s *Store) For(owner string) *Threads { return &Threads{store: s, owner: ow
 type Threads struct {
 	store *Store
 	owner string
+	// stale says that reads may go to replicas, of which there are some.
+	stale bool
 }
 
 func (t *Threads) keysOf(threadID string) threadKeys { return t.store.keys.thread(t.owner, threadID) }
