@@ -39,7 +39,7 @@ func TestSchemaIsTheManual(t *testing.T) {
 }
 
 // TestIntrospection compares what the server tells of itself with schema.graphqls: the same types, fields and descriptions, and
-// of directives only those that GraphQL defines.
+// of directives only those that GraphQL defines and @stale.
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
 	type named struct {
@@ -68,7 +68,7 @@ func TestIntrospection(t *testing.T) {
 		directives = append(directives, d.Name)
 	}
 	slices.Sort(directives)
-	assert.Equal(t, []string{"deprecated", "include", "oneOf", "skip", "specifiedBy"}, directives)
+	assert.Equal(t, []string{"deprecated", "include", "oneOf", "skip", "specifiedBy", "stale"}, directives)
 
 	told, want := map[string]string{}, map[string]string{}
 	for _, definition := range got.Schema.Types {

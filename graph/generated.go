@@ -2155,6 +2155,18 @@ enum RedisMode {
 
 # ------------------------------------------------------------------------------------------------ queries
 
+"""
+The query may be answered by a replica of Redis, which takes work off the master: ` + "`" + `query History @stale { … }` + "`" + `. What it tells was true
+once, and may be behind by the replication lag: mostly milliseconds, and where the network between master and replica goes silent until
+Redis notices that (` + "`" + `repl-timeout` + "`" + `, a minute unless configured). So it need not show what you have just written, not even that it exists; read
+that without ` + "`" + `@stale` + "`" + `. Of one thread all is of one instant, a cursor is never called expired for the lag, and two such queries
+may be answered by servers of which the second is further behind.
+
+Where there is no replica, or none that is up and follows its master, the master answers as ever. Mutations and subscriptions
+cannot have it.
+"""
+directive @stale on QUERY
+
 "What can be read. An absent thread is null, not an error."
 type Query {
   "One thread; null where there is none of that id, or it has expired."

@@ -38,7 +38,11 @@ type Resolver struct {
 	pulse   recent[error]
 }
 
-// threads are the caller's: nobody sees those of another owner.
+// threads are the caller's: nobody sees those of another owner. Where the operation says that it may be behind, so are they.
 func (r *Resolver) threads(ctx context.Context) *store.Threads {
-	return r.Store.For(auth.From(ctx).Owner)
+	threads := r.Store.For(auth.From(ctx).Owner)
+	if mayBeStale(ctx) {
+		return threads.Stale()
+	}
+	return threads
 }

@@ -38,9 +38,62 @@ var setClientLog = sync.OnceFunc(func() { redis.SetLogger(clientLog{}) })
 func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
 	setClientLog()
 	if c.URL != "" {
-		return connectURL(c)
+		o, err := urlOptions(c, "REDIS_URL")
+		if err != nil {
+			return nil, "", err
+		}
+		return redis.NewClient(o), Standalone, nil
 	}
-	o := &redis.UniversalOptions{
+	o := universalOptions(c)
+	switch {
+	case o.MasterName != "":
+		return redis.NewFailoverClient(o.Failover()), Sentinel, nil
+	case o.IsClusterMode:
+		return newCluster(o.Cluster()), Cluster, nil
+	default:
+		return redis.NewClient(o.Simple()), Standalone, nil
+	}
+}
+
+// connectReplicas makes the client for the replicas of a connection, or nil where none are known. It tries everything once: what a replica
+// does not answer, the master does. master is the client of the connection; what a replica's URL does not say of user, password and
+// database is the master's.
+func connectReplicas(c Connection, master redis.UniversalClient) (redis.UniversalClient, error) {
+	quick := c
+	quick.ConnectTimeout, quick.Timeout = min(c.ConnectTimeout, replicaPatience), min(c.Timeout, replicaPatience)
+	switch master := master.(type) {
+	case *redis.ClusterClient:
+		o := universalOptions(quick)
+		o.ReadOnly, o.MaxRetries, o.DialerRetries = true, -1, 1
+		return newCluster(o.Cluster()), nil
+	case *redis.Client:
+		if c.SentinelMaster != "" {
+			o := universalOptions(quick)
+			o.ReadOnly, o.MaxRetries, o.DialerRetries = true, -1, 1
+			return redis.NewFailoverClient(o.Failover()), nil
+		}
+		if c.ReplicaURL == "" {
+			return nil, nil //nolint:nilnil // no replica is none
+		}
+		its := master.Options()
+		quick.URL, quick.Username, quick.Password, quick.DB = c.ReplicaURL, its.Username, its.Password, its.DB
+		o, err := urlOptions(quick, "REDIS_REPLICA_URL")
+		if err != nil {
+			return nil, err
+		}
+		if o.DB != its.DB {
+			return nil, fmt.Errorf("store: REDIS_REPLICA_URL names database %d, and the threads are in database %d: leave the database out", o.DB, its.DB)
+		}
+		o.MaxRetries, o.DialerRetries = -1, 1
+		return redis.NewClient(o), nil
+	default:
+		return nil, nil //nolint:nilnil // as above
+	}
+}
+
+// universalOptions are those of a connection that is named by addresses.
+func universalOptions(c Connection) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
 		Addrs: c.Addrs, MasterName: c.SentinelMaster, IsClusterMode: c.Cluster || (len(c.Addrs) > 1 && c.SentinelMaster == ""),
 		Username: c.Username, Password: c.Password, DB: c.DB, TLSConfig: c.TLS,
 		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
@@ -54,21 +107,14 @@ func connect(c Connection) (redis.UniversalClient, RedisMode, error) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		Dialer:                   steadily(redis.NewDialer(&redis.Options{DialTimeout: c.ConnectTimeout, TLSConfig: c.TLS})),
 	}
-	switch {
-	case o.MasterName != "":
-		return redis.NewFailoverClient(o.Failover()), Sentinel, nil
-	case o.IsClusterMode:
-		return newCluster(o.Cluster()), Cluster, nil
-	default:
-		return redis.NewClient(o.Simple()), Standalone, nil
-	}
 }
 
-// connectURL makes the client for one server named by a URL. Options of the connection that the URL does not say apply.
-func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
+// urlOptions are those of one server named by a URL, which the variable of that name holds. Options of the connection that the URL does
+// not say apply.
+func urlOptions(c Connection, variable string) (*redis.Options, error) {
 	o, err := redis.ParseURL(c.URL)
 	if err != nil {
-		return nil, "", fmt.Errorf("store: REDIS_URL: %s", withoutURL(err, c.URL))
+		return nil, fmt.Errorf("store: %s: %s", variable, withoutURL(err, c.URL))
 	}
 	if c.TLS != nil { // also for redis://: who asks for TLS gets it
 		host, _, _ := net.SplitHostPort(o.Addr)
@@ -91,7 +137,7 @@ func connectURL(c Connection) (redis.UniversalClient, RedisMode, error) {
 	o.ContextTimeoutEnabled, o.DisableIdentity = true, true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.Dialer = steadily(redis.NewDialer(o))
-	return redis.NewClient(o), Standalone, nil
+	return o, nil
 }
 
 // dialer makes a connection.

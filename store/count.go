@@ -40,7 +40,7 @@ func (t *Threads) countBetween(ctx context.Context, low, high *int64) (int, erro
 	span := listing{low: low, high: high}.scores()
 	var expired *expiredThreads
 	counts := make([]*redis.IntCmd, len(t.store.keys.buckets))
-	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	err := t.pipelined(ctx, func(pipe redis.Pipeliner) error {
 		expired = t.peek(ctx, pipe)
 		for b := range counts {
 			counts[b] = pipe.ZCount(ctx, t.store.keys.updated(b, t.owner), span.Min, span.Max)
@@ -72,7 +72,7 @@ func (t *Threads) countBetween(ctx context.Context, low, high *int64) (int, erro
 func (t *Threads) countLiving(ctx context.Context, in []int, span redis.ZRangeBy, now int64) (total int, err error) {
 	if span.Min == "-inf" && span.Max == "+inf" {
 		counts := make([]*redis.IntCmd, len(in))
-		_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		err := t.pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for i, b := range in {
 				counts[i] = pipe.ZCount(ctx, t.store.keys.expires(b, t.owner), "("+formatScore(now), "+inf")
 			}
@@ -88,7 +88,7 @@ func (t *Threads) countLiving(ctx context.Context, in []int, span redis.ZRangeBy
 		keys := []string{t.store.keys.updated(b, t.owner), t.store.keys.expires(b, t.owner)}
 		calls[i] = call{script: countScript, keys: keys, args: []any{span.Min, span.Max}}
 	}
-	err = t.store.runAll(ctx, calls, func(_ int, _ string, r reply) { total += r.int(0) })
+	err = t.runAll(ctx, calls, func(_ int, _ string, r reply) { total += r.int(0) })
 	return total, err
 }
 

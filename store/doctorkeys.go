@@ -174,7 +174,7 @@ func (d *doctor) examineOwners(ctx context.Context, key string, bucket int) erro
 		for i, owner := range owners {
 			k := d.s.keys
 			keys := []string{k.byID(bucket, owner), k.updated(bucket, owner), k.expires(bucket, owner), key}
-			calls[i] = call{examineOwner(d.Fix), keys, []any{owner, d.mode()}}
+			calls[i] = call{script: examineOwner(d.Fix), keys: keys, args: []any{owner, d.mode()}}
 		}
 		err = d.s.runAll(ctx, calls, func(i int, _ string, r reply) {
 			if r.int(0) == 1 {

@@ -103,7 +103,7 @@ func (d *doctor) examineThreads(ctx context.Context, seen []sighting) error {
 	calls := make([]call, len(seen))
 	for i, one := range seen {
 		args := []any{one.owner, one.id, d.mode(), sweepGrace.Microseconds(), string(d.s.opts.NewEpoch())}
-		calls[i] = call{examineThread(d.Fix), d.s.keys.thread(one.owner, one.id).forScript(), args}
+		calls[i] = call{script: examineThread(d.Fix), keys: d.s.keys.thread(one.owner, one.id).forScript(), args: args}
 	}
 	var through []messagesOf
 	err = d.s.runAll(ctx, calls, func(i int, status string, r reply) {

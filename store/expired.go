@@ -66,7 +66,7 @@ func (t *Threads) leaveOut(ctx context.Context, e *expiredThreads, streams []*st
 	if len(expiries) == 0 {
 		return nil
 	}
-	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	err := t.pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for s := range expiries {
 			expiries[s] = pipe.ZMScore(ctx, t.store.keys.expires(s.bucket, t.owner), idsOf(s.buf)...)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 )
@@ -173,6 +174,12 @@ func (r *pageReader) takePart(p *part) error {
 		r.base, r.low = p.oldest.Seq, max(r.low, p.oldest.Seq+1)
 	}
 	return nil
+}
+
+// hasExpired tells whether a cursor of the page points to what the thread does not have.
+func (r *pageReader) hasExpired() bool {
+	_, expired := errors.AsType[*CursorExpiredError](r.page.Err)
+	return expired
 }
 
 // close makes the page of what was found, of nothing where a cursor was wrong.

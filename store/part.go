@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -57,7 +58,7 @@ func (t *Threads) readSome(ctx context.Context, parts []*part) error {
 		}
 		err := t.readEach(ctx, ids, func(ctx context.Context, pipe redis.Pipeliner, i int) {
 			p, keys := parts[i], t.keysOf(ids[i])
-			p.head = pipe.HMGet(ctx, keys.record, "epoch", "base")
+			p.head = pipe.HMGet(ctx, keys.record, headOfParts...)
 			first, last := int64(max(p.from-p.base-1-p.slack, 0)), int64(p.to-p.base-1)
 			if last < 0 { // all of it was trimmed; to Redis a negative place counts from the end
 				first, last = 1, 0
@@ -66,6 +67,9 @@ func (t *Threads) readSome(ctx context.Context, parts []*part) error {
 		})
 		if err != nil {
 			return err
+		}
+		if t.stale && slices.ContainsFunc(parts, (*part).isBehind) {
+			return t.fresh().readSome(ctx, parts)
 		}
 		var again []*part
 		for _, p := range parts {
@@ -84,6 +88,12 @@ func (t *Threads) readSome(ctx context.Context, parts []*part) error {
 	return ErrUnavailable
 }
 
+// isBehind tells whether the answer is of a server that does not have what was read before: another replica, further behind.
+func (p *part) isBehind() bool {
+	in := recordReader{values: valuesOf(headOfParts, p.head)}
+	return Epoch(in.values["epoch"]) != p.epoch || int(in.int("seq")) < p.to
+}
+
 // read takes in what the commands brought; it is not done where more was trimmed meanwhile than was allowed for.
 func (p *part) read() (done bool, err error) {
 	if p.oldest, err = oldestOf(p.head); err != nil || p.oldest.Epoch != p.epoch || p.oldest.Seq >= p.to {
@@ -98,9 +108,12 @@ func (p *part) read() (done bool, err error) {
 	return false, nil
 }
 
+// headOfParts are the fields of a record that are read with parts.
+var headOfParts = []string{"epoch", "base", "seq"}
+
 // oldestOf makes the position ahead of a thread's oldest message of the fields epoch and base of its record.
 func oldestOf(head *redis.SliceCmd) (Cursor, error) {
-	in := recordReader{values: valuesOf([]string{"epoch", "base"}, head)}
+	in := recordReader{values: valuesOf(headOfParts, head)}
 	return Cursor{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("base"))}, in.err
 }
 

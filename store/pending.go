@@ -37,7 +37,7 @@ func (t *Threads) fillPending(ctx context.Context, states []*AgentState) error {
 		calls[i] = call{script: pendingScript, keys: t.keysOf(s.ThreadID).forScript(), args: []any{pendingPlaces, pendingBytes}}
 	}
 	var failed error
-	err := t.store.runAll(ctx, calls, func(i int, status string, r reply) {
+	err := t.runAll(ctx, calls, func(i int, status string, r reply) {
 		if status != "OK" { // it has gone meanwhile, and nothing of it waits any more
 			return
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,7 +12,7 @@ import (
 // get is Get without a look for what may be adopted.
 func (t *Threads) get(ctx context.Context, threadID string, r Read) (*AgentState, error) {
 	var pending *pendingThread
-	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) { pending = t.queue(ctx, pipe, threadID, r) })
+	err := t.readTx(ctx, t.keysOf(threadID).record, func(pipe redis.Pipeliner) { pending = t.queue(ctx, pipe, threadID, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (t *Threads) readEach(ctx context.Context, threadIDs []string, queue func(c
 	g, ctx := errgroup.WithContext(ctx)
 	for _, group := range t.groups(threadIDs) {
 		g.Go(func() error {
-			return t.store.readTx(ctx, func(pipe redis.Pipeliner) {
+			return t.readTx(ctx, t.keysOf(threadIDs[group[0]]).record, func(pipe redis.Pipeliner) {
 				for _, i := range group {
 					queue(ctx, pipe, i)
 				}
@@ -141,6 +142,9 @@ func (t *Threads) finish(ctx context.Context, pending []*pendingThread) ([]*Agen
 	if err := t.readPages(ctx, readers); err != nil {
 		return nil, err
 	}
+	if t.stale && slices.ContainsFunc(readers, (*pageReader).hasExpired) {
+		return t.fresh().readAgain(ctx, pending) // the cursor may be of what the replica does not have yet
+	}
 	if len(withPending) > 0 {
 		if err := t.fillPending(ctx, withPending); err != nil {
 			return nil, err
@@ -162,9 +166,10 @@ func (t *Threads) Exists(ctx context.Context, threadID string) (bool, error) {
 func (t *Threads) remaining(ctx context.Context, threadID string) (*TTL, error) {
 	var clock *redis.TimeCmd
 	var expires *redis.StringCmd
-	err := t.store.readTx(ctx, func(pipe redis.Pipeliner) {
+	record := t.keysOf(threadID).record
+	err := t.readTx(ctx, record, func(pipe redis.Pipeliner) {
 		clock = pipe.Time(ctx)
-		expires = pipe.HGet(ctx, t.keysOf(threadID).record, "expires")
+		expires = pipe.HGet(ctx, record, "expires")
 	})
 	if err != nil {
 		return nil, err
@@ -191,7 +196,7 @@ func ttlAt(expires, now time.Time) *TTL {
 // Message reads one message; ErrNotFound where there is no such thread or no such message in it. One round trip.
 func (t *Threads) Message(ctx context.Context, threadID, messageID string) (*Message, error) {
 	c := call{script: messageScript, keys: t.keysOf(threadID).forScript(), args: []any{messageID}}
-	status, reply, err := t.store.run(ctx, c, nil)
+	status, reply, err := t.runOne(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -76,16 +76,21 @@ type call struct {
 	script script
 	keys   []string
 	args   []any
+	// onReplica says that the run may go to a replica: its servers take scripts by commands of their own, which let nothing be written.
+	onReplica bool
 }
 
 // cmd makes the command: by the script's name, or with its source where Redis does not know the name yet.
 func (c call) cmd(ctx context.Context, withSource bool) scriptCmd {
 	args := make([]any, 0, 3+len(c.keys)+len(c.args))
+	name, text := "evalsha", c.script.sha
 	if withSource {
-		args = append(args, "eval", c.script.source, len(c.keys))
-	} else {
-		args = append(args, "evalsha", c.script.sha, len(c.keys))
+		name, text = "eval", c.script.source
 	}
+	if c.onReplica {
+		name += "_ro"
+	}
+	args = append(args, name, text, len(c.keys))
 	for _, key := range c.keys {
 		args = append(args, key)
 	}
@@ -152,6 +157,21 @@ func runOn(ctx context.Context, on executor, c call, with func(redis.Pipeliner))
 // runAll runs any number of scripts in one round trip, each atomic by itself, and calls each with the status and the reply of
 // every one in turn. Where Redis has not seen the script before it takes two.
 func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, status string, r reply)) error {
+	suited := make([]call, len(calls))
+	for i, c := range calls {
+		suited[i] = s.suited(c)
+	}
+	return runAllBy(ctx, func(ctx context.Context, queue func(redis.Pipeliner) error) error {
+		_, err := s.rdb.Pipelined(ctx, queue)
+		return err
+	}, suited, each)
+}
+
+// runAllBy is runAll, over what runs a pipeline.
+func runAllBy(
+	ctx context.Context, pipelined func(context.Context, func(redis.Pipeliner) error) error,
+	calls []call, each func(i int, status string, r reply),
+) error {
 	todo := make([]int, len(calls))
 	for i := range calls {
 		todo[i] = i
@@ -159,9 +179,9 @@ func (s *Store) runAll(ctx context.Context, calls []call, each func(i int, statu
 	for _, withSource := range []bool{false, true} {
 		cmds := make([]scriptCmd, len(todo))
 		// Each command has its own error, so the pipeline's, which is the first of them, says nothing more.
-		_, _ = s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		_ = pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for j, i := range todo {
-				cmds[j] = s.suited(calls[i]).cmd(ctx, withSource)
+				cmds[j] = calls[i].cmd(ctx, withSource)
 				_ = pipe.Process(ctx, cmds[j])
 			}
 			return nil

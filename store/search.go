@@ -159,7 +159,7 @@ func (s *searching) edge() *entry {
 func (s *searching) round(ctx context.Context, streams []*stream) error {
 	chunks := make([]func() []entry, len(streams))
 	first := s.expired == nil
-	_, err := s.threads.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	err := s.threads.pipelined(ctx, func(pipe redis.Pipeliner) error {
 		if first {
 			s.expired = s.threads.peek(ctx, pipe)
 		}
@@ -185,7 +185,7 @@ func (s *searching) round(ctx context.Context, streams []*stream) error {
 // them takes too long.
 func (t *Threads) searchByPrefix(ctx context.Context, l listing, want int, most budget) (f found, ok bool, err error) {
 	ids := make([]*redis.StringSliceCmd, len(t.store.keys.buckets))
-	_, err = t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	err = t.pipelined(ctx, func(pipe redis.Pipeliner) error {
 		by := l.prefixRange()
 		by.Count = searchChunk
 		for b := range ids {
@@ -236,7 +236,7 @@ func (t *Threads) withScores(ctx context.Context, l listing, ids [][]string) ([]
 	}
 	var clock *redis.TimeCmd
 	scores, expiries := make([]*redis.FloatSliceCmd, len(ids)), make([]*redis.FloatSliceCmd, len(ids))
-	_, err := t.store.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	err := t.pipelined(ctx, func(pipe redis.Pipeliner) error {
 		clock = pipe.Time(ctx)
 		for b, ids := range ids {
 			if len(ids) > 0 {

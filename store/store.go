@@ -26,6 +26,9 @@ type Connection struct {
 	// Addrs are one server, the nodes of a cluster, or with SentinelMaster the sentinels.
 	Addrs          []string
 	SentinelMaster string
+	// ReplicaURL is the address of a replica of the one server that the connection names, for Threads.Stale. A cluster and sentinels tell
+	// which replicas there are.
+	ReplicaURL string
 
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
@@ -98,10 +101,11 @@ func DefaultOptions() Options {
 
 // Store is a connection to Redis with the layout of this package. It is safe for concurrent use.
 type Store struct {
-	rdb  redis.UniversalClient
-	keys keyspace
-	opts Options
-	mode RedisMode
+	rdb      redis.UniversalClient
+	replicas *replicas
+	keys     keyspace
+	opts     Options
+	mode     RedisMode
 	// sharded tells whether announcements are, and publishes that Redis is known to take those; the gate alone asks for that.
 	sharded, publishes bool
 	embedded           *embeddedRedis
@@ -147,6 +151,11 @@ func Open(opts Options) (*Store, error) {
 	s.sharded = shardedOn(s.mode)
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
+	if s.replicas, err = newReplicas(opts.Connection, rdb, s.gate, opts.Log); err != nil {
+		s.gate.stop()
+		s.closeEmbedded()
+		return nil, errors.Join(err, rdb.Close())
+	}
 	s.sweeper = startSweeper(s, opts.SweepInterval)
 	if s.embedded != nil && opts.EmbeddedFile != "" {
 		if s.saver, err = startSaver(s, opts.EmbeddedFile, embeddedSaves); err != nil {
@@ -172,7 +181,7 @@ func (s *Store) Close() error {
 		saved = s.saver.close()
 	}
 	s.gate.stop()
-	err := s.rdb.Close()
+	err := errors.Join(s.rdb.Close(), s.replicas.close())
 	s.closeEmbedded()
 	if saved != nil {
 		return saved
@@ -207,6 +216,8 @@ func (s *Store) For(owner string) *Threads { return &Threads{store: s, owner: ow
 type Threads struct {
 	store *Store
 	owner string
+	// stale says that reads may go to replicas, of which there are some.
+	stale bool
 }
 
 func (t *Threads) keysOf(threadID string) threadKeys { return t.store.keys.thread(t.owner, threadID) }

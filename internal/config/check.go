@@ -39,12 +39,12 @@ func oneOf(name, value string, allowed ...string) rule {
 // The variables that could not be read are told with the others.
 func (c Config) check(values map[string]string, unreadable map[string]bool) error {
 	var wrong []error
-	for _, r := range slices.Concat(c.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules(), c.Data.rules(), c.REST.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Replica.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules(), c.Data.rules(), c.REST.rules()) {
 		if !r.ok || unreadable[r.name] {
 			wrong = append(wrong, fmt.Errorf("%s is %s: give it %s", r.name, shown(r.name, values[r.name]), r.want))
 		}
 	}
-	return errors.Join(slices.Concat(wrong, c.Redis.conflicts(), c.Documents.conflicts(), c.Edge.conflicts(), c.Auth.conflicts(c.ListenAddr),
+	return errors.Join(slices.Concat(wrong, c.Redis.conflicts(), c.Replica.conflicts(c.Redis), c.Documents.conflicts(), c.Edge.conflicts(), c.Auth.conflicts(c.ListenAddr),
 		c.Data.conflicts(c.Embedded()))...)
 }
 

@@ -145,19 +145,23 @@ func TestValues(t *testing.T) {
 
 func TestConflicts(t *testing.T) {
 	for environ, want := range map[string]string{
-		"REDIS_HOST=a REDIS_URL=redis://b":                   "REDIS_HOST, REDIS_URL: set only one of them",
-		"REDIS_HOST=a REDIS_ADDRS=b:1":                       "REDIS_HOST, REDIS_ADDRS: set only one of them",
-		"REDIS_URL=redis://a REDIS_ADDRS=b:1":                "REDIS_URL, REDIS_ADDRS: set only one of them",
-		"REDIS_HOST=a REDIS_URL=redis://b REDIS_ADDRS=c:1":   "REDIS_HOST, REDIS_URL, REDIS_ADDRS: set only one of them",
-		"REDIS_SENTINEL_MASTER=m":                            "REDIS_SENTINEL_MASTER: give the sentinels in REDIS_ADDRS",
-		"REDIS_SENTINEL_MASTER=m REDIS_HOST=a":               "REDIS_SENTINEL_MASTER: give the sentinels in REDIS_ADDRS",
-		"REDIS_ADDRS=a:1 REDIS_DB=1":                         "REDIS_DB: leave it 0, a cluster has no other database",
-		"REDIS_TLS_CERT_FILE=c":                              "REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither",
-		"REDIS_TLS_KEY_FILE=k":                               "REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither",
-		"REDIS_ADDRS=a:1 REDIS_SENTINEL_MASTER=m REDIS_DB=1": "",
-		"REDIS_HOST=a REDIS_DB=1":                            "",
-		"SHARE_REQUEST_RATES=true":                           "SHARE_REQUEST_RATES: set MAX_REQUESTS_PER_SECOND too, there is no limit to share",
-		"SHARE_REQUEST_RATES=1 MAX_REQUESTS_PER_SECOND=1":    "",
+		"REDIS_HOST=a REDIS_URL=redis://b":                                "REDIS_HOST, REDIS_URL: set only one of them",
+		"REDIS_REPLICA_URL=redis://a":                                     "REDIS_REPLICA_URL: name its master too, in REDIS_HOST or REDIS_URL",
+		"REDIS_REPLICA_URL=http://a":                                      "REDIS_REPLICA_URL is " + hidden + ": give it an address that begins with redis://, rediss:// or unix://\nREDIS_REPLICA_URL: name its master too, in REDIS_HOST or REDIS_URL",
+		"REDIS_ADDRS=a:1 REDIS_REPLICA_URL=redis://b":                     "REDIS_REPLICA_URL: leave it out, a cluster and sentinels tell which replicas there are",
+		"REDIS_HOST=a REDIS_TLS_ENABLED=true REDIS_REPLICA_URL=unix:///b": "REDIS_REPLICA_URL: with REDIS_TLS_* it cannot be a unix socket, on which Redis speaks no TLS",
+		"REDIS_HOST=a REDIS_ADDRS=b:1":                                    "REDIS_HOST, REDIS_ADDRS: set only one of them",
+		"REDIS_URL=redis://a REDIS_ADDRS=b:1":                             "REDIS_URL, REDIS_ADDRS: set only one of them",
+		"REDIS_HOST=a REDIS_URL=redis://b REDIS_ADDRS=c:1":                "REDIS_HOST, REDIS_URL, REDIS_ADDRS: set only one of them",
+		"REDIS_SENTINEL_MASTER=m":                                         "REDIS_SENTINEL_MASTER: give the sentinels in REDIS_ADDRS",
+		"REDIS_SENTINEL_MASTER=m REDIS_HOST=a":                            "REDIS_SENTINEL_MASTER: give the sentinels in REDIS_ADDRS",
+		"REDIS_ADDRS=a:1 REDIS_DB=1":                                      "REDIS_DB: leave it 0, a cluster has no other database",
+		"REDIS_TLS_CERT_FILE=c":                                           "REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither",
+		"REDIS_TLS_KEY_FILE=k":                                            "REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE: set both or neither",
+		"REDIS_ADDRS=a:1 REDIS_SENTINEL_MASTER=m REDIS_DB=1":              "",
+		"REDIS_HOST=a REDIS_DB=1":                                         "",
+		"SHARE_REQUEST_RATES=true":                                        "SHARE_REQUEST_RATES: set MAX_REQUESTS_PER_SECOND too, there is no limit to share",
+		"SHARE_REQUEST_RATES=1 MAX_REQUESTS_PER_SECOND=1":                 "",
 	} {
 		t.Run(environ, func(t *testing.T) {
 			_, err := Load(strings.Fields(environ))

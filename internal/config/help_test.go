@@ -77,6 +77,6 @@ func TestPasswordsAreSecrets(t *testing.T) {
 			found++
 		}
 	}
-	assert.Equal(t, 3, found)
+	assert.Equal(t, 4, found)
 	assert.Equal(t, reflect.String, reflect.TypeFor[Secret]().Kind())
 }

@@ -106,7 +106,21 @@ func LaunchReplicatedCluster(masters int) (nodes Nodes, err error) {
 			return nodes, fmt.Errorf("redistest: make a replica: %w", err)
 		}
 	}
+	for _, node := range nodes {
+		if err := awaitReplicas(ctx, node.Client()); err != nil {
+			return nodes, fmt.Errorf("redistest: await the replicas: %w", err)
+		}
+	}
 	return nodes, nil
+}
+
+// awaitReplicas waits until a node has heard that each master has a replica.
+func awaitReplicas(ctx context.Context, client *redis.Client) error {
+	return await(ctx, func() (bool, string, error) {
+		ranges, err := client.ClusterSlots(ctx).Result()
+		alone := slices.ContainsFunc(ranges, func(r redis.ClusterSlot) bool { return len(r.Nodes) < 2 })
+		return !alone, fmt.Sprint(ranges), err
+	})
 }
 
 // join gives node i its share of the slots and introduces it to the first one. An epoch of its own saves it the negotiation.

@@ -9,9 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// LaunchReplica starts a replica of a server, and returns when it has all of its data. Whoever launches it closes it.
-func LaunchReplica(of *Server) (*Server, error) {
-	replica, err := Launch("--replicaof", "127.0.0.1 "+fmt.Sprint(of.port))
+// LaunchReplica starts a replica of a server, with further arguments for it, and returns when it has all of its data. Whoever launches
+// it closes it.
+func LaunchReplica(of *Server, args ...string) (*Server, error) {
+	replica, err := Launch(append([]string{"--replicaof", "127.0.0.1 " + fmt.Sprint(of.port)}, args...)...)
 	if err != nil {
 		return nil, err
 	}
