@@ -139,9 +139,8 @@ func (o *operations) event(op *graphql.OperationContext) compiled.Writer[any] {
 	return known
 }
 
-// write gives the response that brings an event; nil where that is left to gqlgen.
-func (o *operations) write(ctx context.Context, op *graphql.OperationContext, event any) *graphql.Response {
-	write := o.event(op)
+// bring gives the response that brings an event, as write writes it; nil where that is left to gqlgen, as without a writer.
+func bring(ctx context.Context, op *graphql.OperationContext, write compiled.Writer[any], event any) *graphql.Response {
 	if write == nil {
 		return nil
 	}

@@ -79,7 +79,7 @@ func TestACompiledEventGivesWhatGqlgenGives(t *testing.T) {
 			w := &writing{random: random, schema: schema}
 			document := w.document("subscription", " e: "+name+`(threadId: "full") {`+w.selection(typeName, 0)+"}")
 			want, op := p.event(t, document, event)
-			got := p.operations.write(t.Context(), op, event)
+			got := bring(t.Context(), op, p.operations.event(op), event)
 			if got == nil {
 				continue // it is left to gqlgen
 			}
@@ -106,7 +106,7 @@ func TestANullThatMayNotBeIsLeftToGqlgen(t *testing.T) {
 	} {
 		response, op := p.event(t, document, event)
 		assert.NotEmpty(t, response.Errors, document)
-		assert.Nil(t, p.operations.write(t.Context(), op, event), document)
+		assert.Nil(t, bring(t.Context(), op, p.operations.event(op), event), document)
 	}
 }
 
@@ -122,4 +122,35 @@ func (p *pair) event(t *testing.T, document string, event any) (*graphql.Respons
 	response := handler(ctx)
 	require.NotNil(t, response, document)
 	return response, op
+}
+
+// endless brings the same message again and again.
+type endless struct {
+	events
+	message *store.Message
+}
+
+func (e endless) Next() (any, error) { return e.message, nil }
+
+// Beside more other documents than are kept, the events of a subscription are not compiled again and again.
+func TestASubscriptionIsCompiledOnce(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	x := p.resolver.Extension().(Subscriptions)
+	ctx := graphql.StartOperationTrace(t.Context())
+	op, errs := p.compiled.CreateOperationContext(ctx, &graphql.RawParams{Query: `subscription { messageAdded(threadId: "full") { seq } }`})
+	require.Empty(t, errs)
+	ctx = graphql.WithOperationContext(ctx, op)
+	responses := x.InterceptOperation(ctx, func(ctx context.Context) graphql.ResponseHandler {
+		*ctx.Value(sourceKey{}).(*source) = source{events: endless{message: &store.Message{Seq: 3}}}
+		return func(context.Context) *graphql.Response { t.Error("gqlgen was asked"); return nil }
+	})
+	for range 3 {
+		x.shared.made = make(map[responseKey]*graphql.Response) // else nothing is written
+		assert.JSONEq(t, `{"messageAdded": {"seq": 3}}`, string(responses(ctx).Data))
+		x.operations.events.Purge()
+	}
+	x.shared.made = make(map[responseKey]*graphql.Response)
+	responses(ctx)
+	assert.Zero(t, x.operations.events.Len())
 }

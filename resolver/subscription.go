@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"agentstate/graph"
+	"agentstate/internal/compiled"
 	"agentstate/internal/feed"
 	"agentstate/internal/live"
 	"agentstate/internal/position"
@@ -165,6 +166,10 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 	at := position.From(ctx)
 	ready = true
 	over := false
+	// The writer of its events is looked up with the first of them and then kept: beside hundreds of other documents it would be
+	// driven out, and compiled anew for each event.
+	var write compiled.Writer[any]
+	known := false
 	return func(ctx context.Context) *graphql.Response {
 		if over {
 			return execute(ctx)
@@ -183,7 +188,10 @@ func (x Subscriptions) InterceptOperation(ctx context.Context, next graphql.Oper
 		}
 		note(at, event)
 		run := func() *graphql.Response {
-			if response := x.operations.write(ctx, op, event); response != nil {
+			if !known {
+				write, known = x.operations.event(op), true
+			}
+			if response := bring(ctx, op, write, event); response != nil {
 				return response
 			}
 			s.events.offer(event)
