@@ -20,7 +20,6 @@ import (
 	"agentstate/internal/config"
 	"agentstate/internal/feed"
 	"agentstate/internal/httpapi"
-	"agentstate/internal/metrics"
 	"agentstate/resolver"
 	"agentstate/store"
 )
@@ -76,6 +75,8 @@ func serveRequests(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	watching := newTelemetry()
+	options.Observer = watching
 	st, err := store.Open(options)
 	if err != nil {
 		return err
@@ -104,19 +105,18 @@ func serveRequests(ctx context.Context, p program) error {
 			LocalPages:      cfg.LocalPages(),
 			HideSchema:      cfg.HideSchema(),
 			Playground:      playground(cfg),
-			REST:            restEndpoints(cfg, st, res),
-			Metrics: metrics.Handler(metrics.Sources{
-				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
-			}),
-			Health:       func(ctx context.Context) any { return within(ctx, res.HealthReport) },
-			Ready:        draining.ready(func(ctx context.Context) error { return within(ctx, res.Ready) }),
-			Log:          log,
-			Panics:       &res.Panics,
-			Streams:      streams,
-			KeepAlive:    keepAlive,
-			WriteTimeout: time.Duration(cfg.SlowClientTimeout),
-			Limits:       edgeLimits(cfg.Edge, st),
-			StopGrace:    time.Duration(cfg.ShutdownTimeout) * 2 / 3, // the rest is for saying goodbye
+			REST:            restEndpoints(cfg, st, res, watching),
+			Metrics:         watching.metrics.Handler(watching.sources(st, hub, streams, res)),
+			Observer:        watching,
+			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
+			Ready:           draining.ready(func(ctx context.Context) error { return within(ctx, res.Ready) }),
+			Log:             log,
+			Panics:          &res.Panics,
+			Streams:         streams,
+			KeepAlive:       keepAlive,
+			WriteTimeout:    time.Duration(cfg.SlowClientTimeout),
+			Limits:          edgeLimits(cfg.Edge, st),
+			StopGrace:       time.Duration(cfg.ShutdownTimeout) * 2 / 3, // the rest is for saying goodbye
 		})),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

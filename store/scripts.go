@@ -34,14 +34,15 @@ var luaCount string
 
 // script is a Lua script with the name that Redis gives it.
 type script struct {
-	source, sha string
-	writes      bool
+	name, source, sha string // name is that of its file, for observers
+	writes            bool
 }
 
 func newScript(source string, writes bool) script {
+	name := fileOf(source)
 	source = luaLib + "\n" + source
 	sum := sha1.Sum([]byte(source)) //nolint:gosec // as above
-	return script{source: source, sha: hex.EncodeToString(sum[:]), writes: writes}
+	return script{name: name, source: source, sha: hex.EncodeToString(sum[:]), writes: writes}
 }
 
 var (
@@ -58,6 +59,7 @@ var (
 type scriptCmd struct {
 	*redis.Cmd
 	once bool
+	name string // of the script
 }
 
 // NoRetry tells go-redis not to send the command, or the pipeline it is in, again.
@@ -82,7 +84,7 @@ func (c call) cmd(ctx context.Context, withSource bool) scriptCmd {
 		args = append(args, key)
 	}
 	args = append(args, c.args...)
-	return scriptCmd{Cmd: redis.NewCmd(ctx, args...), once: c.script.writes}
+	return scriptCmd{Cmd: redis.NewCmd(ctx, args...), once: c.script.writes, name: c.script.name}
 }
 
 // reply is what a script answered, behind its status word.

@@ -71,6 +71,8 @@ type Options struct {
 	Log *slog.Logger
 	// NewEpoch makes the epoch of a new thread; nil for random ones.
 	NewEpoch func() Epoch
+	// Observer hears of the calls of Redis; nil for nobody.
+	Observer Observer
 }
 
 // DefaultOptions are the defaults of the API's bounds.
@@ -101,6 +103,8 @@ type Store struct {
 	embedded *embeddedRedis
 	gate     *gate
 	sweeper  *sweeper
+	removed  removals
+	census   census
 }
 
 // Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
@@ -138,6 +142,9 @@ func Open(opts Options) (*Store, error) {
 	}
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
+	if opts.Observer != nil {
+		rdb.AddHook(observing{opts.Observer})
+	}
 	s.sweeper = startSweeper(s, opts.SweepInterval)
 	return s, nil
 }

@@ -44,6 +44,7 @@ func (h *Hub) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		h.counts.reconnections.Add(1)
 		if time.Since(start) > maxBackoff {
 			backoff = minBackoff
 		}
