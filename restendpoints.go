@@ -11,7 +11,7 @@ import (
 )
 
 // restEndpoints gives what is under /redis, with the limits, scopes, clock and ids of the resolvers; nil for nothing.
-func restEndpoints(cfg config.Config, st *store.Store, res *resolver.Resolver) http.Handler {
+func restEndpoints(cfg config.Config, st *store.Store, res *resolver.Resolver, watching rest.Observer) http.Handler {
 	if !cfg.REST.Served() {
 		return nil
 	}
@@ -21,6 +21,6 @@ func restEndpoints(cfg config.Config, st *store.Store, res *resolver.Resolver) h
 			MessageBytes: res.Limits.MessageBytes, ContextBytes: res.Limits.ContextBytes, BatchMessages: res.Limits.BatchMessages,
 			OperationTimeout: time.Duration(cfg.Edge.OperationTimeout),
 		},
-		Log: res.Log, ScopeOf: resolver.ScopeOf, Now: res.Now, NewID: res.NewID,
+		Log: res.Log, ScopeOf: resolver.ScopeOf, Now: res.Now, NewID: res.NewID, Observer: watching,
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"agentstate/internal/config"
 	"agentstate/internal/feed"
 	"agentstate/internal/httpapi"
-	"agentstate/internal/metrics"
+	"agentstate/internal/tracing"
 	"agentstate/resolver"
 	"agentstate/store"
 )
@@ -60,6 +60,12 @@ func serveRequests(ctx context.Context, p program) error {
 		return err
 	}
 	log := newLog(cfg, p.stderr)
+	traces, err := tracing.Start(ctx, p.environ, service, versionOf(), log)
+	if err != nil {
+		return err
+	}
+	defer traces.Stop(ctx) // behind all others
+	log = traces.Log(log)
 	slog.SetDefault(log) // what libraries log goes the same way
 	trusted, err := trustedDocuments(cfg, log)
 	if err != nil {
@@ -76,6 +82,8 @@ func serveRequests(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	watching := newTelemetry(traces, log)
+	options.Observer = watching
 	st, err := store.Open(options)
 	if err != nil {
 		return err
@@ -89,7 +97,7 @@ func serveRequests(ctx context.Context, p program) error {
 	res := newResolver(cfg, st, hub, log)
 	streams, draining := httpapi.NewStreams(), &drain{}
 	server := &http.Server{
-		Handler: draining.handler(httpapi.New(httpapi.Config{
+		Handler: traces.Handler(draining.handler(httpapi.New(httpapi.Config{
 			Schema:          res.Schema(graph.NewExecutableSchema(graph.Config{Resolvers: res})),
 			Extensions:      []graphql.HandlerExtension{resolver.Access{}, res.Extension()},
 			Auth:            who,
@@ -104,21 +112,20 @@ func serveRequests(ctx context.Context, p program) error {
 			LocalPages:      cfg.LocalPages(),
 			HideSchema:      cfg.HideSchema(),
 			Playground:      playground(cfg),
-			REST:            restEndpoints(cfg, st, res),
+			REST:            restEndpoints(cfg, st, res, watching),
+			Metrics:         watching.metrics.Handler(watching.sources(st, hub, streams, res)),
 			Inspector:       inspector(cfg),
-			Metrics: metrics.Handler(metrics.Sources{
-				Version: versionOf(), Listeners: hub.Listeners, Threads: hub.Threads, Streams: streams.Open, Panics: res.Panics.Load,
-			}),
-			Health:       func(ctx context.Context) any { return within(ctx, res.HealthReport) },
-			Ready:        draining.ready(func(ctx context.Context) error { return within(ctx, res.Ready) }),
-			Log:          log,
-			Panics:       &res.Panics,
-			Streams:      streams,
-			KeepAlive:    keepAlive,
-			WriteTimeout: time.Duration(cfg.SlowClientTimeout),
-			Limits:       edgeLimits(cfg.Edge, st),
-			StopGrace:    time.Duration(cfg.ShutdownTimeout) * 2 / 3, // the rest is for saying goodbye
-		})),
+			Observer:        watching,
+			Health:          func(ctx context.Context) any { return within(ctx, res.HealthReport) },
+			Ready:           draining.ready(func(ctx context.Context) error { return within(ctx, res.Ready) }),
+			Log:             log,
+			Panics:          &res.Panics,
+			Streams:         streams,
+			KeepAlive:       keepAlive,
+			WriteTimeout:    time.Duration(cfg.SlowClientTimeout),
+			Limits:          edgeLimits(cfg.Edge, st),
+			StopGrace:       time.Duration(cfg.ShutdownTimeout) * 2 / 3, // the rest is for saying goodbye
+		}))),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -128,7 +135,8 @@ func serveRequests(ctx context.Context, p program) error {
 	serveErr := serve(ctx, server, cfg, log, p.ready)
 
 	// The stop order: /readyz fails for a while; streams are told to go and no new connection is taken, requests that run may finish;
-	// then the feed, and Redis last, when nobody asks it any more: then the embedded one is saved for the last time.
+	// then the feed, and Redis, when nobody asks it any more: then the embedded one is saved for the last time. The last traces are sent
+	// behind all of that.
 	if serveErr == nil {
 		draining.run(time.Duration(cfg.DrainDelay), log)
 	}

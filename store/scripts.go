@@ -35,14 +35,15 @@ var luaCount string
 
 // script is a Lua script with the name that Redis gives it, and in the form in which its announcements are sharded (sharded.go).
 type script struct {
-	source, sha               string
+	name, source, sha         string // name is that of its file, for observers
 	shardedSource, shardedSHA string
 	writes                    bool
 }
 
 func newScript(source string, writes bool) script {
+	name := fileOf(source)
 	source = luaLib + "\n" + source
-	sc := script{source: source, shardedSource: strings.Replace(source, classicLine, shardedLine, 1), writes: writes}
+	sc := script{name: name, source: source, shardedSource: strings.Replace(source, classicLine, shardedLine, 1), writes: writes}
 	sc.sha, sc.shardedSHA = shaOf(sc.source), shaOf(sc.shardedSource)
 	return sc
 }
@@ -66,6 +67,7 @@ var (
 type scriptCmd struct {
 	*redis.Cmd
 	once bool
+	name string // of the script
 }
 
 // NoRetry tells go-redis not to send the command, or the pipeline it is in, again.
@@ -95,7 +97,7 @@ func (c call) cmd(ctx context.Context, withSource bool) scriptCmd {
 		args = append(args, key)
 	}
 	args = append(args, c.args...)
-	return scriptCmd{Cmd: redis.NewCmd(ctx, args...), once: c.script.writes}
+	return scriptCmd{Cmd: redis.NewCmd(ctx, args...), once: c.script.writes, name: c.script.name}
 }
 
 // reply is what a script answered, behind its status word.

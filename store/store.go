@@ -78,6 +78,8 @@ type Options struct {
 	Log *slog.Logger
 	// NewEpoch makes the epoch of a new thread; nil for random ones.
 	NewEpoch func() Epoch
+	// Observer hears of the calls of Redis; nil for nobody.
+	Observer Observer
 }
 
 // DefaultOptions are the defaults of the API's bounds.
@@ -113,6 +115,8 @@ type Store struct {
 	sweeper            *sweeper
 	adopter            *adopter // nil where nothing is adopted
 	saver              *saver   // nil where the embedded Redis has no file
+	removed            removals
+	census             census
 }
 
 // Open makes a store. It does not wait for Redis: while that cannot be reached, calls give ErrUnavailable, and work as soon
@@ -155,6 +159,12 @@ func Open(opts Options) (*Store, error) {
 		s.gate.stop()
 		s.closeEmbedded()
 		return nil, errors.Join(err, rdb.Close())
+	}
+	if opts.Observer != nil {
+		rdb.AddHook(observing{opts.Observer})
+		if s.replicas != nil {
+			s.replicas.client.AddHook(observing{opts.Observer})
+		}
 	}
 	s.sweeper = startSweeper(s, opts.SweepInterval)
 	if s.embedded != nil && opts.EmbeddedFile != "" {

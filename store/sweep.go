@@ -69,6 +69,9 @@ func (t *Threads) cleanupStep(ctx context.Context, entries []entry, cutoff int64
 		if status != "OK" {
 			return
 		}
+		if !dryRun {
+			t.store.removed.cleaned.Add(1)
+		}
 		if cleaned.Count++; len(cleaned.ThreadIDs) < ids {
 			cleaned.ThreadIDs = append(cleaned.ThreadIDs, entries[i].id)
 		}
@@ -119,6 +122,7 @@ func (s *Store) sweep(ctx context.Context, now time.Time, in []place) error {
 			end := min(n+sweepBatch, len(calls))
 			err := s.runAll(ctx, calls[n:end], func(i int, status string, _ reply) {
 				if status == "OK" {
+					s.removed.expired.Add(1)
 					removed[of[n+i]]++
 				}
 			})

@@ -21,6 +21,10 @@ func (s *Store) runAndWait(ctx context.Context, c call, with func(redis.Pipeline
 	}
 	conn := master.Conn()
 	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	// As above.
+	if s.mode == Cluster && s.opts.Observer != nil {
+		conn.AddHook(observing{s.opts.Observer})
+	}
 	status, r, err := runOn(ctx, conn, c, with)
 	if err != nil || status != "OK" {
 		return status, r, err

@@ -34,7 +34,7 @@ type Streams struct {
 // Commands makes the commands. Each ends the program with a code of its own by what exit makes of it.
 func Commands(s Streams, exit func(code int, cause error) error) []*cobra.Command {
 	u := &user{Streams: s, exit: exit}
-	return []*cobra.Command{u.list(), u.get(), u.add(), u.tail()}
+	return []*cobra.Command{u.list(), u.get(), u.add(), u.tail(), u.health()}
 }
 
 // user is who runs a command.

@@ -83,6 +83,7 @@ func (t *topic) found(head store.Head) {
 		return
 	}
 	if t.head.Epoch != "" {
+		t.counts.gap(Check)
 		t.doubts++ // and not where nothing was announced yet: then each listener sees for itself whether it has had that
 	}
 	t.gone, t.head, t.ring = false, head, nil
@@ -95,6 +96,7 @@ func (t *topic) missed() {
 	if t.absent++; t.gone || t.absent < 2 {
 		return
 	}
+	t.counts.gap(Check)
 	t.gone = true
 	t.doubts++
 	t.wakeAll()

@@ -29,6 +29,10 @@ func TestCheckFindsWhatWasTheLastToBeAnnounced(t *testing.T) {
 	w.gives(s, store.Updated)
 	w.tell(w.say())
 	e.gets(4)
+	assert.EqualValues(t, 2, w.hub.Gaps(Check), "the first look has shown no gap: nothing was heard before")
+	assert.Zero(t, w.hub.Gaps(Connection))
+	assert.EqualValues(t, 4+4, w.hub.Deliveries())
+	assert.Positive(t, w.hub.CatchUps())
 }
 
 func TestCheckFindsThatTheThreadIsGone(t *testing.T) {

@@ -70,6 +70,8 @@ type Hub struct {
 	// reading has a place for each read of the store that is under way for a listener.
 	reading chan struct{}
 
+	counts counts
+
 	mu     sync.Mutex
 	closed bool
 	// lingering counts the topics without listeners.
@@ -184,7 +186,7 @@ func (h *Hub) join(threads *store.Threads, threadID string) *follower {
 	switch {
 	case t == nil:
 		t = &topic{
-			threads: threads, threadID: threadID, channel: channel, line: l, reading: h.reading,
+			threads: threads, threadID: threadID, channel: channel, line: l, reading: h.reading, counts: &h.counts,
 			followers: make(map[*follower]struct{}), reads: make(reads[store.Cursor, *store.Message]),
 			editReads: make(reads[store.EditCursor, *store.MessageEdit]),
 		}

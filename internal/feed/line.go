@@ -81,6 +81,7 @@ func (l *line) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.hub.counts.reconnections.Add(1)
 		if time.Since(start) > maxBackoff {
 			backoff = minBackoff
 		}

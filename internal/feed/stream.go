@@ -138,7 +138,11 @@ func (s *Stream[T]) now() (v T, at progress, err error) {
 	if s.follower.left.Load() { // a context is asked slowly that has many others around it
 		return v, 0, cmp.Or(s.life(), context.Canceled)
 	}
-	return s.listener.now()
+	v, at, err = s.listener.now()
+	if at == present && err == nil {
+		s.hub.counts.deliveries.Add(1)
+	}
+	return v, at, err
 }
 
 // life tells by an error that the stream is over because its context has ended, or the hub has.
@@ -153,6 +157,7 @@ func (s *Stream[T]) life() error {
 func (s *Stream[T]) catchUp() error {
 	ctx, cancel := s.hub.within(s.ctx)
 	defer cancel()
+	s.hub.counts.catchUps.Add(1)
 	return s.listener.catchUp(ctx)
 }
 

@@ -25,6 +25,8 @@ type topic struct {
 	line     *line
 	// reading is the hub's bound on reads of the store.
 	reading chan struct{}
+	// counts are the hub's.
+	counts *counts
 	// idle runs while there are no listeners; the hub's mutex guards it.
 	idle *time.Timer
 
@@ -109,6 +111,9 @@ func (t *topic) apply(e store.Event) {
 	switch {
 	case e.Joined:
 		// Behind a failover the thread may stand where it stood before, with other messages: nothing old must mix with the new.
+		if t.joined {
+			t.counts.gap(Connection)
+		}
 		t.joined, t.head, t.ring = true, store.Head{}, nil
 		t.doubts++
 	case e.Kind == store.Deleted || e.Kind == store.Expired:
@@ -152,6 +157,9 @@ func (t *topic) advance(e store.Event) {
 	}
 	if before.Epoch != "" && !follows {
 		t.doubts++
+	}
+	if before.Epoch != "" && (!follows || head.Version > before.Version+1) { // each change is one version, and is announced
+		t.counts.gap(Announcement)
 	}
 	gap := head.Seq > before.Seq
 	if brought {

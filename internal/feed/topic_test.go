@@ -9,7 +9,7 @@ import (
 )
 
 func newTopic(w *world) *topic {
-	return &topic{threads: w.threads, threadID: thread, channel: w.channel(), followers: make(map[*follower]struct{})}
+	return &topic{threads: w.threads, threadID: thread, channel: w.channel(), counts: new(counts), followers: make(map[*follower]struct{})}
 }
 
 // life is what is announced of a thread from its creation to its end and its second creation.
@@ -213,5 +213,33 @@ func TestListenersAreWokenAndNeverWaitedFor(t *testing.T) {
 		topic.apply(events[name]) // the listener has not looked yet
 		assert.Len(t, f.wake, 1, name)
 		<-f.wake
+	}
+}
+
+// TestGapsAreCounted: what was announced without a hole is none, be it several at once or too large to come along.
+func TestGapsAreCounted(t *testing.T) {
+	t.Parallel()
+	events := life(newWorld(t))
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		events                   []string
+		announcement, connection int64
+	}{
+		"one after the other":  {[]string{"join", "1", "2", "3", "change3", "4", "batch6", "7", "large8", "9", "end9", "b0", "b1"}, 1, 0}, // another incarnation
+		"one is missing":       {[]string{"1", "3"}, 1, 0},
+		"a change is missing":  {[]string{"3", "4"}, 1, 0},
+		"late":                 {[]string{"1", "3", "2", "4"}, 3, 0},
+		"subscribed again":     {[]string{"join", "1", "join", "3"}, 0, 1},
+		"nothing is known yet": {[]string{"7"}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			topic := newTopic(w)
+			for _, event := range test.events {
+				topic.apply(events[event])
+			}
+			assert.Equal(t, test.announcement, topic.counts.gaps[Announcement].Load(), "announcement")
+			assert.Equal(t, test.connection, topic.counts.gaps[Connection].Load(), "connection")
+		})
 	}
 }

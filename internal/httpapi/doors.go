@@ -40,6 +40,7 @@ type doors struct {
 	rates                         *rates
 	open                          *connections
 	maxOperations, bytesPerSecond int
+	observer                      Observer // hears of limits that are met; nil is nobody
 }
 
 func newDoors(cfg Config) doors {
@@ -48,6 +49,10 @@ func newDoors(cfg Config) doors {
 		caller: l.Caller, open: newConnections(l.Connections, l.CallerConnections),
 		rates:         newRates(l.RequestsPerSecond, l.RequestBurst, newSharedRates(l.SharedRates, cfg.Log)),
 		maxOperations: l.ConnectionOperations, bytesPerSecond: l.ConnectionBytesPerSecond,
+		observer: cfg.Observer,
+	}
+	if d.rates != nil {
+		d.rates.observer = cfg.Observer
 	}
 	if d.caller == nil {
 		d.caller = CallerByAddress(nil)
@@ -77,6 +82,7 @@ func (d doors) recount(from, to string, release func()) (func(), *refusal) {
 		return release, nil
 	}
 	another, refused := d.open.take(to)
+	hit(d.observer, LimitConnections, refused)
 	if refused == nil {
 		release()
 	}
@@ -100,6 +106,7 @@ func (d doors) enter(r *http.Request) (caller string, release func(), refused *r
 	}
 	caller = d.caller(r)
 	release, refused = d.open.take(caller)
+	hit(d.observer, LimitConnections, refused)
 	return caller, release, refused
 }
 

@@ -19,7 +19,7 @@ import (
 func newGraphQL(cfg Config, panics panicLog, doors doors, pages origins) http.Handler {
 	schema := cfg.Schema.Schema()
 	hideDirectives(schema)
-	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
+	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout, observer: cfg.Observer}
 	streams := streamer{streams: cfg.Streams, panics: panics, keepAlive: cfg.KeepAlive, writeTimeout: cfg.WriteTimeout, doors: doors}
 	events := eventStream{requests: requests, streamer: streams}
 	sockets := &webSocket{

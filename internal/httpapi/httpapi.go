@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what the edge needs from the rest. All of it must be given but Extensions, Auth, Trusted, Documents,
-// AllowedOrigins, HideSchema, Playground, Inspector, REST and Panics.
+// AllowedOrigins, HideSchema, Playground, Inspector, REST, Panics and Observer.
 type Config struct {
 	// Schema answers the operations. New deletes the directives from it that only serve code generation.
 	Schema graphql.ExecutableSchema
@@ -61,6 +61,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Panics counts the panics that are caught outside resolvers; nil counts none.
 	Panics *atomic.Int64
+	// Observer hears of operations, of limits that are met and of listeners that are cut off; nil is nobody.
+	Observer Observer
 	// Streams ends WebSockets and event streams when the server stops.
 	Streams *Streams
 	// KeepAlive is the time between the pings of a WebSocket and between the comments of a silent event stream; 0 is none.
@@ -76,7 +78,7 @@ type Config struct {
 // New gives the handler of all routes. It starts no goroutine: what a request starts ends with its context, and with
 // Config.Streams where it would not end by itself.
 func New(cfg Config) http.Handler {
-	panics := panicLog{cfg.Log, cfg.Panics}
+	panics := panicLog{cfg.Log, cfg.Panics, cfg.Observer}
 	doors, pages := newDoors(cfg), newOrigins(cfg.AllowedOrigins, cfg.LocalPages)
 	api := newGraphQL(cfg, panics, doors, pages)
 	health := health{state: cfg.Health, ready: cfg.Ready, log: cfg.Log}

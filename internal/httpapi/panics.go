@@ -18,6 +18,8 @@ import (
 type panicLog struct {
 	log   *slog.Logger
 	count *atomic.Int64 // nil where nobody wants to know
+	// observer hears of who is cut off, and of operations; nil is nobody.
+	observer Observer
 }
 
 // caught counts a panic, logs the recovered value v with its stack and the operation that the context of r knows under a new id, and gives the answer, which tells nothing but the id. It
@@ -46,6 +48,9 @@ func (p panicLog) caught(r *http.Request, v any) refusal {
 // itself: it would have to take that.
 func (p panicLog) stalled(err error, after time.Duration) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if p.observer != nil {
+			p.observer.CutOff()
+		}
 		p.log.Info("a listener has taken nothing for too long and was cut off; it can come back with its cursor", "after", after)
 	}
 }
@@ -76,5 +81,5 @@ func (g guarded) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphEx
 			g.panics.caught(r, v).write(w, mediaJSON)
 		}
 	}()
-	g.Transport.Do(w, r, exec)
+	g.Transport.Do(w, r, observed(exec, g.panics.observer))
 }

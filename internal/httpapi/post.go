@@ -35,6 +35,9 @@ func checkContent(header http.Header) *refusal {
 
 // tooLarge refuses a body of so many bytes, or more.
 func (q requestReader) tooLarge(actual int64) *refusal {
+	if q.observer != nil {
+		q.observer.Limit(LimitBody)
+	}
 	return &refusal{
 		status: http.StatusRequestEntityTooLarge, code: codeLimitExceeded,
 		message:    fmt.Sprintf("Send a request body of at most %d bytes.", q.maxBytes),

@@ -22,6 +22,7 @@ type rates struct {
 	perSecond, burst int
 	callers          *lru.Cache[string, *callerRate]
 	shared           *sharedRates // nil where this process counts alone
+	observer         Observer     // hears of who is refused; nil is nobody
 }
 
 // callerRate is what this process knows of a caller.
@@ -106,6 +107,9 @@ func (q *rates) of(caller string) *callerRate {
 
 func (q *rates) refuse(wait time.Duration) *refusal {
 	seconds := int(math.Ceil(wait.Seconds()))
+	if q.observer != nil {
+		q.observer.Limit(LimitRate)
+	}
 	return &refusal{
 		status: http.StatusTooManyRequests, code: codeLimitExceeded,
 		message:    fmt.Sprintf("Send at most %d requests per second, and the next one in %d s.", q.perSecond, seconds),

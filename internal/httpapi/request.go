@@ -12,6 +12,7 @@ import (
 type requestReader struct {
 	maxBytes int64         // the most that a body may have
 	timeout  time.Duration // how long it may take to come; 0 is no limit
+	observer Observer      // hears of bodies that are too large; nil is nobody
 }
 
 // read gives the GraphQL request that r carries, in its body or in its URL, or the refusal of what is none. The names of

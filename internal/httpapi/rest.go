@@ -29,7 +29,7 @@ var restShared = shared{
 
 // restAPI puts ahead of the REST endpoints what is ahead of GraphQL: origins, who calls, how often, and how large a body may be.
 func restAPI(cfg Config, doors doors, pages origins) http.Handler {
-	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout}
+	requests := requestReader{maxBytes: cfg.MaxRequestBytes, timeout: cfg.Limits.BodyTimeout, observer: cfg.Observer}
 	answered := paced(cfg.WriteTimeout, cfg.REST)
 	return unswitched(pages.guard(authenticate(cfg.Auth, doors, doors.rates.middleware(doors.caller, requests.whole(answered)))))
 }

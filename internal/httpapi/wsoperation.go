@@ -153,6 +153,9 @@ func (c *wsConn) subscribe(message map[string]any) error {
 		return nil
 	}
 	if maxOperations := c.transport.doors.maxOperations; n >= maxOperations {
+		if observer := c.transport.doors.observer; observer != nil {
+			observer.Limit(LimitOperations)
+		}
 		c.send(errorMessage(id, refusal{
 			code: codeLimitExceeded, message: fmt.Sprintf("Run at most %d operations on one connection at once.", maxOperations),
 			extensions: map[string]any{"limit": maxOperations, "actual": n + 1},

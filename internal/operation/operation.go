@@ -17,13 +17,22 @@ const (
 // Label tells which operation it is: "mutation Save", or where the client gives it no name "mutation {addMessage}", by its first
 // fields. It holds nothing but names of the document and the schema, no argument and no variable; "" for nil.
 func Label(op *ast.OperationDefinition) string {
+	if op == nil {
+		return ""
+	}
+	return string(op.Operation) + " " + Name(op)
+}
+
+// Name is Label without the kind of the operation: "Save", or "{addMessage}". That of an operation with a short name is made without
+// another one, and shares the memory of the document.
+func Name(op *ast.OperationDefinition) string {
 	switch {
 	case op == nil:
 		return ""
 	case len(op.Name) > longest:
-		return string(op.Operation) + " " + op.Name[:longest] + "…"
+		return op.Name[:longest] + "…"
 	case op.Name != "":
-		return string(op.Operation) + " " + op.Name
+		return op.Name
 	}
 	var fields []string
 	for _, selection := range op.SelectionSet {
@@ -37,5 +46,5 @@ func Label(op *ast.OperationDefinition) string {
 		}
 		fields = append(fields, name)
 	}
-	return string(op.Operation) + " {" + strings.Join(fields, " ") + "}"
+	return "{" + strings.Join(fields, " ") + "}"
 }

@@ -62,6 +62,9 @@ func (c *call) fail(err error) {
 		return
 	case errors.As(err, &known):
 	case errors.As(err, &full):
+		if c.Observer != nil {
+			c.Observer.DataLimit()
+		}
 		what := fmt.Sprintf("Start another thread, or send less: %s is limited to %d, and would be %d.", full.What, full.Limit, full.Actual)
 		writeJSON(c.w, http.StatusUnprocessableEntity, map[string]invalid{"detail": {{Loc: []any{"body"}, Msg: what, Type: "too_long"}}})
 		return

@@ -29,7 +29,7 @@ type Limits struct {
 	OperationTimeout time.Duration
 }
 
-// Options are what the endpoints need from the rest. All must be given.
+// Options are what the endpoints need from the rest. All must be given but Observer.
 type Options struct {
 	Store  *store.Store
 	Limits Limits
@@ -39,6 +39,8 @@ type Options struct {
 	// Now is the clock; NewID makes the ids that a client leaves out.
 	Now   func() time.Time
 	NewID func() string
+	// Observer hears of requests; nil is nobody, and may be left out.
+	Observer Observer
 }
 
 // endpoint is one of the API.
@@ -98,7 +100,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve lets an endpoint answer callers who may ask for it.
 func (h handler) serve(e endpoint, scope auth.Scope) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return h.observed(e.method+" "+e.pattern, func(w http.ResponseWriter, r *http.Request) {
 		caller := auth.From(r.Context())
 		c := &call{handler: h, r: r, w: w, out: answer{w: w}, caller: caller, threads: h.Store.For(caller.Owner), writes: scope&auth.Read == 0}
 		if err := c.permitted(scope, e.serve); err != nil {
