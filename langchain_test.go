@@ -55,6 +55,9 @@ func TestLangChainMessages(t *testing.T) {
 		python := `{"data":{"additional_kwargs":{},"big":12345678901234567890,"content":"hi","id":"p1","name":null,"response_metadata":{},"type":"human","x":0.12345678901234567},"type":"human"}`
 		openAI := `{"content":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{ \"q\": 1 }","name":"s"},"id":"c1","type":"function"}]}`
 		unknown := `{"data":{"what":[null]},"type":"event"}`
+		withID := `{"content":null,"id":"o1","role":"assistant","tool_calls":[{"function":{"arguments":"{ \"q\": 1 }","name":"s"},"id":"c1","type":"function"}]}`
+		addForms(t, s, "ids", "APPEND", withID)
+		assert.Equal(t, []string{withID}, texts(inForm(t, s, "ids", "OPENAI")))
 		stored, _ := addForms(t, s, "a", "APPEND", python, openAI, unknown)
 		assert.Equal(t, "HUMAN AI OTHER", fmt.Sprint(stored[0].Type, " ", stored[1].Type, " ", stored[2].Type))
 		again, duplicates := addForms(t, s, "a", "APPEND", python)

@@ -693,7 +693,7 @@ const (
 	// has that.
 	MessageFormatFlat MessageFormat = "FLAT"
 	// A message of OpenAI's chat completions: `{"role", "content", "tool_calls": [{"id", "type": "function", "function": {"name", "arguments"}}]}`. It has no
-	// place for the ids of messages, which are left out.
+	// place for the ids of messages, which are left out where the message did not come in this form with one.
 	MessageFormatOpenai MessageFormat = "OPENAI"
 )
 

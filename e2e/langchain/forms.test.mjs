@@ -45,9 +45,11 @@ for (const [name, message] of Object.entries(messages)) {
   test(`${name}: what toJSON writes is the same message`, async () => {
     const thread = randomUUID();
     await add(thread, [plain(message.toJSON())]);
-    const [again] = mapStoredMessagesToChatMessages(await read(thread));
+    const [got] = await read(thread);
     const want = plain(message.toDict());
-    want.data.id ??= again.id; // the server has given it one
+    want.data.id ??= got.data.id; // the server has given it one
+    assert.deepEqual(got, want);
+    const [again] = mapStoredMessagesToChatMessages([got]);
     assert.deepEqual(plain(again.toDict()), want);
   });
 
@@ -74,6 +76,33 @@ for (const [name, message] of Object.entries(messages)) {
     assert.deepEqual(plain(again.tool_calls ?? []), plain(message.tool_calls ?? []));
   });
 }
+
+test('a null that JavaScript was given comes back', async () => {
+  const message = new ToolMessage({ content: 'x', tool_call_id: 'c3', artifact: null, id: 'n1' });
+  const stored = plain(message.toDict());
+  assert.equal(stored.data.artifact, null);
+  const [dict, json] = [randomUUID(), randomUUID()];
+  await add(dict, [stored]);
+  assert.deepEqual(await read(dict), [stored]);
+  await add(json, [plain(message.toJSON())]);
+  assert.deepEqual(await read(json), [stored]);
+});
+
+test('messages of OpenAI keep their ids, and LangChain reads them', async () => {
+  const thread = randomUUID();
+  const sent = [
+    { role: 'user', content: 'hi', id: 'u1' },
+    { role: 'assistant', content: null, id: 'a1', tool_calls: [{ id: 'c1', type: 'function', function: { name: 's', arguments: '{ "q": 1.0 }' } }] },
+    { role: 'tool', content: 'found', id: 't1', tool_call_id: 'c1' },
+  ];
+  const { messages: stored } = await add(thread, sent);
+  assert.deepEqual(stored.map((m) => m.messageId), ['u1', 'a1', 't1']);
+  assert.equal((await add(thread, sent)).duplicates, 3);
+  assert.deepEqual(await read(thread, 'OPENAI'), sent);
+  const again = mapStoredMessagesToChatMessages(await read(thread));
+  assert.deepEqual(again.map((m) => m.getType()), ['human', 'ai', 'tool']);
+  assert.deepEqual(again[1].tool_calls, [{ name: 's', args: { q: 1 }, id: 'c1', type: 'tool_call' }]);
+});
 
 test('a chunk counts as what it is a piece of', async () => {
   const thread = randomUUID();

@@ -33,12 +33,13 @@ const (
 	OpenAI Format = "OPENAI"
 )
 
-// form is a form in which messages come. Two of them are no formats.
+// form is a form in which messages come. Three of them are no formats.
 type form string
 
 const (
 	python      form = "python"
 	javaScript  form = "javascript"
+	dict        form = "dict" // {"type", "data"} with nulls, but without the type in data: both of Python and of JavaScript
 	flat        form = "flat"
 	openAI      form = "openai"
 	role        form = "role"        // {"role", "content"}: both a flat message and one of OpenAI
@@ -49,9 +50,9 @@ const (
 func (f form) isIn(format Format) bool {
 	switch format {
 	case Python:
-		return f == python
+		return f == python || f == dict
 	case JavaScript:
-		return f == javaScript
+		return f == javaScript || f == dict
 	case Flat:
 		return f == flat || f == role
 	case OpenAI:
@@ -127,6 +128,12 @@ func Render(m *store.Message, format Format) (json.RawMessage, error) {
 			return nil, fmt.Errorf("langchain: a source that was stored: %w", err)
 		}
 		whole.id = m.MessageID
+		if f == constructor && format == JavaScript && len(whole.envelope) == 0 && !isChunk(whole.typeName) {
+			return whole.dictOf(source)
+		}
+	}
+	if source == nil && whole.kind == kindChat && whole.role == nil {
+		whole.role = whole.name // the API has no field for the role, and LangChain reads no chat message without one
 	}
 	return whole.render(format)
 }

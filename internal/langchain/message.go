@@ -39,6 +39,8 @@ type message struct {
 	additionalKwargs, responseMetadata, usage json.RawMessage
 	// extra is what LangChain has no field for, at the level of these, and envelope the same around them.
 	extra, envelope object
+	// formOnly are the places of what only the form it came in can say.
+	formOnly []string
 }
 
 // call is a tool call that could be read.
@@ -73,9 +75,11 @@ var storedTypes = map[kind]store.MessageType{
 	kindFunction: store.Function, kindChat: store.Chat,
 }
 
-// pythonNames are what Python calls the kinds. JavaScript has another one for one of them.
+// pythonNames are what Python calls the kinds. JavaScript has another one for one of them. What is of no known kind is of one only where it is
+// of the API itself, which calls it so.
 var pythonNames = map[kind]string{
 	kindHuman: "human", kindAI: "ai", kindSystem: "system", kindTool: "tool", kindFunction: "function", kindChat: "chat",
+	kindOther: "other",
 }
 
 const (
@@ -100,6 +104,9 @@ func (m *message) stored() *store.Message {
 		*s.Status = store.Failure
 	}
 	for _, c := range m.calls {
+		if c.name == "" { // of a chunk: the API has only calls with a name
+			continue
+		}
 		s.ToolCalls = append(s.ToolCalls, store.MessageToolCall{ID: optional(c.id), Name: c.name, Args: c.args})
 	}
 	return s

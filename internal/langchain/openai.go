@@ -1,8 +1,10 @@
 package langchain
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // openAIRoles are the roles of OpenAI's chat completions.
@@ -65,11 +67,17 @@ func isDefault(key string, value json.RawMessage) bool {
 // openAIRole sets the role, and the fields that LangChain keeps for OpenAI among the additional ones.
 func (m *message) openAIRole(o object) error {
 	role, known := openAIRoles[m.kind]
-	if m.kind == kindChat {
+	switch {
+	case m.kind == kindChat:
 		role, known = asText(m.role)
+		if k := kindOf(role); known && (role == "" || k == kindTool || k == kindFunction || k == kindRemove) {
+			return m.cannot(OpenAI, "the role "+role) // these have more than a content
+		}
+	case m.role != nil:
+		return m.cannot(OpenAI, "role")
 	}
 	if !known {
-		return m.cannot(OpenAI, "the type "+m.typeName)
+		return m.cannotType(OpenAI)
 	}
 	kwargs, _ := asObject(m.additionalKwargs)
 	for _, key := range kwargs.keys() {
@@ -78,7 +86,7 @@ func (m *message) openAIRole(o object) error {
 			role = "developer"
 		case m.kind == kindAI && (key == "function_call" || key == "refusal" || key == "audio"):
 			set(o, key, nonNull(value))
-		case m.kind == kindAI && key == "tool_calls" && (len(m.calls) > 0 || len(m.invalidCalls) > 0):
+		case m.kind == kindAI && key == "tool_calls" && m.areCalls(value):
 			// what LangChain has read its tool_calls from
 		default:
 			return m.cannot(OpenAI, "additional_kwargs."+key)
@@ -116,8 +124,8 @@ func (m *message) openAICalls() ([]object, error) {
 	}
 	for i, c := range m.calls {
 		at := fmt.Sprintf("tool_calls[%d]", i)
-		if isNull(c.id) {
-			return nil, m.cannot(OpenAI, at+" without an id")
+		if c.name == "" || optional(c.id) == nil {
+			return nil, m.cannot(OpenAI, at+" without a name or an id")
 		}
 		if key := first(c.extra); key != "" {
 			return nil, m.cannot(OpenAI, at+"."+key)
@@ -129,10 +137,28 @@ func (m *message) openAICalls() ([]object, error) {
 		o, _ := asObject(raw)
 		name, ok1 := asText(o["name"])
 		arguments, ok2 := asText(o["args"])
-		if _, ok3 := asText(o["id"]); !ok1 || !ok2 || !ok3 || !isNull(o["error"]) {
+		if _, ok3 := asText(o["id"]); !ok1 || !ok2 || !ok3 {
 			return nil, m.cannot(OpenAI, at)
+		}
+		if key := first(o, "name", "args", "id", "type"); key != "" {
+			return nil, m.cannot(OpenAI, at+"."+key)
 		}
 		add(o["id"], name, arguments)
 	}
 	return calls, nil
+}
+
+// areCalls tells whether calls of OpenAI, which LangChain keeps among the additional fields, are those of the message: then nothing is lost with them.
+func (m *message) areCalls(raw json.RawMessage) bool {
+	r := &reader{m: &message{kind: kindAI}}
+	if r.calls(raw) != nil || len(r.m.formOnly) > 0 {
+		return false
+	}
+	return slices.EqualFunc(r.m.calls, m.calls, func(a, b call) bool {
+		return bytes.Equal(a.id, b.id) && a.name == b.name && bytes.Equal(a.args, b.args)
+	}) && slices.EqualFunc(r.m.invalidCalls, m.invalidCalls, func(a, b json.RawMessage) bool {
+		x, _ := asObject(a)
+		y, _ := asObject(b)
+		return bytes.Equal(x["id"], y["id"]) && bytes.Equal(x["name"], y["name"]) && bytes.Equal(x["args"], y["args"])
+	})
 }

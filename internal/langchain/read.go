@@ -3,6 +3,7 @@ package langchain
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"unicode"
 	"unicode/utf8"
 )
@@ -17,9 +18,9 @@ func read(source json.RawMessage) (*message, error) {
 	switch {
 	case isConstructor(o):
 		return r.constructor(o)
-	case o["data"] != nil && o["content"] == nil && o["role"] == nil:
+	case o["data"] != nil && o["content"] == nil && isNull(o["role"]):
 		return r.enveloped(o)
-	case o["role"] != nil:
+	case !isNull(o["role"]) && !isTypeOfLangChain(o["type"]):
 		return r.roled(o)
 	case o["type"] != nil:
 		return r.flat(o)
@@ -56,6 +57,11 @@ func (r *reader) constructor(o object) (*message, error) {
 	if kindOf(name) == kindOther {
 		return nil, invalid(fmt.Sprintf(".id[%d]", len(path)-1), "the class of a message, not %q", name)
 	}
+	for key, value := range o {
+		if key != "lc" && key != "type" && key != "id" && key != "kwargs" && !isNull(value) {
+			r.m.envelope[key] = value
+		}
+	}
 	r.m.form, r.m.typeName, r.m.kind, r.at = constructor, name, kindOf(name), ".kwargs"
 	return r.m, r.fields(fields)
 }
@@ -70,30 +76,31 @@ func (r *reader) enveloped(o object) (*message, error) {
 	if !ok {
 		return nil, invalid(".data", "the fields of the message as an object")
 	}
-	r.m.form, r.m.typeName, r.m.kind, r.at = javaScript, name, kindOf(name), ".data"
-	if isPython(name, fields) {
-		r.m.form = python
-	}
-	if r.m.form == javaScript && name == "chat" {
-		r.m.form = python // JavaScript calls it generic
-	}
+	r.m.form, r.m.typeName, r.m.kind, r.at = envelopeOf(name, fields), name, kindOf(name), ".data"
 	delete(o, "type")
 	delete(o, "data")
 	r.m.envelope = o
 	return r.m, r.fields(fields)
 }
 
-// isPython tells whether Python wrote the fields: they repeat the type, or have nulls.
-func isPython(name string, fields object) bool {
+// envelopeOf tells who wrote a type and fields. Only Python repeats the type among the fields, and only there are chunks, remove and chat, which
+// JavaScript calls generic. Nulls are of Python, but JavaScript writes those that it was given, such as a ToolMessage's artifact.
+func envelopeOf(name string, fields object) form {
 	if inner, ok := asText(fields["type"]); ok && inner == name {
-		return true
+		return python
+	}
+	if name == "chat" || isChunk(name) || kindOf(name) == kindRemove {
+		return python
+	}
+	if name == "generic" {
+		return javaScript
 	}
 	for _, value := range fields {
 		if isNull(value) {
-			return true
+			return dict
 		}
 	}
-	return isChunk(name) || kindOf(name) == kindRemove
+	return javaScript
 }
 
 // flat reads {"type", "content", ...}.
@@ -104,12 +111,24 @@ func (r *reader) flat(o object) (*message, error) {
 	}
 	delete(o, "type")
 	r.m.form, r.m.typeName, r.m.kind = flat, name, kindOf(name)
+	if role, _ := asText(o["role"]); r.m.kind != kindChat && kindOf(role) == r.m.kind { // twice the same
+		delete(o, "role")
+		if role == "developer" {
+			r.m.typeName = role
+		}
+	}
 	return r.m, r.fields(o)
 }
 
-// langChainOnly are fields that OpenAI does not have.
+// isTypeOfLangChain tells whether a value names a type that LangChain has. A role beside it is one field more.
+func isTypeOfLangChain(raw json.RawMessage) bool {
+	name, _ := asText(raw)
+	return kindOf(name) != kindOther
+}
+
+// langChainOnly are fields that OpenAI does not have. It has no id either, but programs add one to messages of both, as a key.
 var langChainOnly = []string{
-	"additional_kwargs", "response_metadata", "usage_metadata", "invalid_tool_calls", "id", "type", "artifact", "status", "example",
+	"additional_kwargs", "response_metadata", "usage_metadata", "invalid_tool_calls", "type", "artifact", "status", "example",
 }
 
 // openAIOnly are roles and fields that LangChain does not have.
@@ -125,12 +144,15 @@ func (r *reader) roled(o object) (*message, error) {
 	if r.m.kind == kindOther {
 		r.m.kind = kindChat
 	}
+	langChains := has(o, langChainOnly) || isNameOfLangChain(name)
+	functions := hasFunctions(o["tool_calls"])
 	switch {
-	case has(o, langChainOnly):
+	case langChains && functions: // both
+	case langChains:
 		r.m.form = flat
-	case has(o, openAIOnly), name == "developer", isNull(o["content"]), hasFunctions(o["tool_calls"]):
+	case functions, has(o, openAIOnly), name == "developer", isNull(o["content"]):
 		r.m.form = openAI
-	case o["tool_calls"] != nil:
+	case !isEmpty(o["tool_calls"]):
 		r.m.form = flat
 	}
 	delete(o, "role")
@@ -138,9 +160,14 @@ func (r *reader) roled(o object) (*message, error) {
 		o["role"] = text(name)
 	}
 	if r.m.form != flat {
-		r.openAIFields(o, name)
+		r.openAIFields(o)
 	}
 	return r.m, r.fields(o)
+}
+
+// isNameOfLangChain tells whether LangChain has a type of this name, and OpenAI no role.
+func isNameOfLangChain(name string) bool {
+	return kindOf(name) != kindOther && name != "developer" && openAIRoles[kindOf(name)] != name
 }
 
 func has(o object, names []string) bool {
@@ -152,11 +179,11 @@ func has(o object, names []string) bool {
 	return false
 }
 
-// hasFunctions tells whether tool calls are in OpenAI's form.
+// hasFunctions tells whether tool calls, or some of them, are in OpenAI's form.
 func hasFunctions(raw json.RawMessage) bool {
 	calls, _ := asList(raw)
 	for _, c := range calls {
-		if o, ok := asObject(c); ok && o["function"] != nil {
+		if o, ok := asObject(c); ok && isOpenAICall(o) {
 			return true
 		}
 	}
@@ -164,19 +191,27 @@ func hasFunctions(raw json.RawMessage) bool {
 }
 
 // openAIFields puts fields of OpenAI where LangChain has them.
-func (r *reader) openAIFields(o object, role string) {
+func (r *reader) openAIFields(o object) {
 	kwargs := object{}
 	for _, name := range []string{"function_call", "refusal", "audio"} {
 		if value := o.take(name); !isNull(value) {
 			kwargs[name] = value
 		}
 	}
-	if role == "developer" {
-		kwargs[roleKwarg] = text(role)
+	addKwargs(o, kwargs)
+}
+
+// addKwargs puts more among the additional fields. Where something else than an object is in their place it stays, and is refused there.
+func addKwargs(o, more object) {
+	kwargs, ok := asObject(o["additional_kwargs"])
+	if len(more) == 0 || !ok && !isNull(o["additional_kwargs"]) {
+		return
 	}
-	if len(kwargs) > 0 {
-		o["additional_kwargs"] = mustEncode(kwargs)
+	if kwargs == nil {
+		kwargs = object{}
 	}
+	maps.Copy(kwargs, more)
+	o["additional_kwargs"] = mustEncode(kwargs)
 }
 
 // maxNameBytes is how long an id or a name of the API may be.

@@ -3,6 +3,7 @@ package langchain
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // render gives a message in a format.
@@ -16,11 +17,17 @@ func (m *message) render(format Format) (json.RawMessage, error) {
 
 // object is render, not encoded yet.
 func (m *message) object(format Format) (object, error) {
+	if len(m.formOnly) > 0 {
+		return nil, m.cannot(format, m.formOnly[0])
+	}
 	if format == OpenAI {
 		return m.openAI()
 	}
 	if m.kind == kindOther {
 		return m.other(format)
+	}
+	if format == Flat && m.kind != kindChat && m.role != nil {
+		return nil, m.cannot(format, "role") // which would be taken for the type
 	}
 	if key := first(m.envelope); key != "" {
 		return nil, m.cannot(format, key)
@@ -39,6 +46,19 @@ func (m *message) object(format Format) (object, error) {
 	return object{"type": text(name), "data": mustEncode(fields)}, nil
 }
 
+// dictOf gives what JavaScript's toDict writes of a message that came as its constructor: the kwargs are the data. Python's repeat the type there.
+func (m *message) dictOf(source json.RawMessage) (json.RawMessage, error) {
+	o, _ := asObject(source)
+	fields := fieldsIn(o, "kwargs")
+	if fields["type"] != nil {
+		return m.render(JavaScript)
+	}
+	if isNull(fields["id"]) {
+		fields["id"] = text(m.id)
+	}
+	return encode(object{"type": text(m.typeIn(JavaScript)), "data": mustEncode(fields)})
+}
+
 // typeIn gives what a format calls the type of the message. A chunk stays one where the format has chunks.
 func (m *message) typeIn(format Format) string {
 	if isChunk(m.typeName) && format != JavaScript {
@@ -53,9 +73,17 @@ func (m *message) typeIn(format Format) string {
 // other gives a message of an unknown type, which only the forms that name it the same can say.
 func (m *message) other(format Format) (object, error) {
 	if m.form == "" { // of the API itself
-		return m.known(format, "other"), nil
+		return m.known(format, pythonNames[m.kind]), nil
 	}
-	return nil, m.cannot(format, "the type "+m.typeName)
+	return nil, m.cannotType(format)
+}
+
+func (m *message) cannotType(format Format) error {
+	name := m.typeName
+	if name == "" {
+		name = pythonNames[m.kind]
+	}
+	return m.cannot(format, "the type "+name)
 }
 
 func (m *message) known(format Format, name string) object {
@@ -130,12 +158,17 @@ func (m *message) pythonDefaults(o object) {
 func (m *message) langChainCalls(format Format) ([]object, error) {
 	var calls []object
 	for i, c := range m.calls {
+		if format == JavaScript && (c.name == "" || string(c.id) == emptyText) { // which has no chunks
+			return nil, m.cannot(format, fmt.Sprintf("tool_calls[%d] without a name or an id", i))
+		}
 		o := object{"name": text(c.name), "args": c.args, "id": c.id, "type": text("tool_call")}
 		for _, key := range c.extra.keys() {
-			if format == Python || o[key] != nil {
+			switch {
+			case format != Python:
+				o[key] = c.extra[key]
+			case !isNull(c.extra[key]):
 				return nil, m.cannot(format, fmt.Sprintf("tool_calls[%d].%s", i, key))
 			}
-			o[key] = c.extra[key]
 		}
 		calls = append(calls, o)
 	}
@@ -160,10 +193,12 @@ func nonNull(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// first gives a key of an object that has any.
-func first(o object) string {
+// first gives the first key of an object that says something; empty where none does.
+func first(o object, but ...string) string {
 	for _, key := range o.keys() {
-		return key
+		if !isNull(o[key]) && !slices.Contains(but, key) {
+			return key
+		}
 	}
 	return ""
 }

@@ -24,13 +24,14 @@ type patch struct {
 	Unset []string `json:"unset,omitempty"`
 }
 
-// formats are the formats whose rendering is the base of a form.
+// formats are the formats whose rendering is the base of a form. What fromStored and object give for a stored message is part of what
+// is stored: where it changes, older patches lead elsewhere. TestStoredSourcesStay looks after that.
 var formats = map[form]Format{
-	python: Python, javaScript: JavaScript, flat: Flat, openAI: OpenAI, role: OpenAI, constructor: JavaScript,
+	python: Python, javaScript: JavaScript, dict: JavaScript, flat: Flat, openAI: OpenAI, role: OpenAI, constructor: JavaScript,
 }
 
 // inner names the fields of a form within its envelope; empty where there is none.
-var inner = map[form]string{python: "data", javaScript: "data", constructor: "kwargs"}
+var inner = map[form]string{python: "data", javaScript: "data", dict: "data", constructor: "kwargs"}
 
 // difference gives what to keep of a source.
 func difference(m *store.Message, f form, source json.RawMessage) (json.RawMessage, error) {
