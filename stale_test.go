@@ -44,16 +44,24 @@ func TestStaleQueries(t *testing.T) {
 		head, body string
 		want       func(context string) string
 	}{
-		"compiled": {``, `{ agentState(threadId: "one") { context } }`,
-			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` }},
-		"with variables": {`($id: ID! = "one")`, `{ agentState(threadId: $id) { context } }`,
-			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` }},
-		"left to gqlgen": {`($yes: Boolean! = true)`, `{ agentState(threadId: "one") { context @include(if: $yes) } }`,
-			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` }},
-		"several roots": {``, `{ recentAgentStates { context } agentStates { nodes { context } totalCount } agentStateCount }`,
+		"compiled": {
+			``, `{ agentState(threadId: "one") { context } }`,
+			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` },
+		},
+		"with variables": {
+			`($id: ID! = "one")`, `{ agentState(threadId: $id) { context } }`,
+			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` },
+		},
+		"left to gqlgen": {
+			`($yes: Boolean! = true)`, `{ agentState(threadId: "one") { context @include(if: $yes) } }`,
+			func(context string) string { return `{"agentState":{"context":"` + context + `"}}` },
+		},
+		"several roots": {
+			``, `{ recentAgentStates { context } agentStates { nodes { context } totalCount } agentStateCount }`,
 			func(context string) string {
 				return `{"recentAgentStates":[{"context":"` + context + `"}],"agentStates":{"nodes":[{"context":"` + context + `"}],"totalCount":1},"agentStateCount":1}`
-			}},
+			},
+		},
 	}
 	for name, d := range documents {
 		fresh, stale := `query A`+d.head+d.body, `query A`+d.head+` @stale `+d.body

@@ -80,7 +80,7 @@ func storeOptions(cfg config.Config, log *slog.Logger) (store.Options, error) {
 	}
 	r := cfg.Redis
 	o.Connection = store.Connection{
-		URL: r.URL.Reveal(), ReplicaURL: cfg.Replica.ReplicaURL.Reveal(), Addrs: r.Addrs, SentinelMaster: r.SentinelMaster, Cluster: len(r.Addrs) > 0 && r.SentinelMaster == "",
+		URL: r.URL.Reveal(), ReplicaURL: cfg.Replica.ReplicaURL.Reveal(), Autopipeline: cfg.Autopipeline.On(), Addrs: r.Addrs, SentinelMaster: r.SentinelMaster, Cluster: len(r.Addrs) > 0 && r.SentinelMaster == "",
 		Username: r.Username, Password: r.Password.Reveal(), DB: r.DB, TLS: secured,
 		SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword.Reveal(),
 		MaxConnections: r.MaxConnections, ConnectTimeout: time.Duration(r.ConnectTimeout), Timeout: time.Duration(r.Timeout),

@@ -117,6 +117,9 @@ func (s *Store) run(ctx context.Context, c call, with func(redis.Pipeliner)) (st
 func (s *Store) runNow(ctx context.Context, c call, with func(redis.Pipeliner)) (string, reply, error) {
 	c = s.suited(c)
 	if s.opts.WaitReplicas == 0 || s.mode == Embedded || !c.script.writes {
+		if s.together != nil && c.script.writes && with == nil {
+			return runOn(ctx, s.together, c, nil)
+		}
 		return runOn(ctx, s.rdb, c, with)
 	}
 	return s.runAndWait(ctx, c, with)

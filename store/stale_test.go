@@ -392,11 +392,11 @@ func TestReplicaURL(t *testing.T) {
 	c.URL = "redis://ann:secret@10.0.0.1:6379/3"
 	master, _, err := connect(c)
 	require.NoError(t, err)
-	defer master.Close() //nolint:errcheck // nothing was dialled
+	defer master.Close()
 	c.ReplicaURL = "redis://10.0.0.2:6380"
 	client, err := connectReplicas(c, master)
 	require.NoError(t, err)
-	defer client.Close() //nolint:errcheck // as above
+	defer client.Close()
 	o := client.(*redis.Client).Options()
 	assert.Equal(t, []any{"10.0.0.2:6380", "ann", "secret", 3}, []any{o.Addr, o.Username, o.Password, o.DB})
 	c.ReplicaURL = "redis://:hidden@10.0.0.2/4"

@@ -37,6 +37,9 @@ type Connection struct {
 	// Cluster says that Addrs are nodes of a Redis Cluster even if it is only one.
 	Cluster bool
 
+	// Autopipeline sends writes that come at the same time together, see together.
+	Autopipeline bool
+
 	// MaxConnections bounds the pool; ConnectTimeout and Timeout bound dialling and each command.
 	MaxConnections          int
 	ConnectTimeout, Timeout time.Duration
@@ -105,6 +108,7 @@ func DefaultOptions() Options {
 type Store struct {
 	rdb      redis.UniversalClient
 	replicas *replicas
+	together *together
 	keys     keyspace
 	opts     Options
 	mode     RedisMode
@@ -155,10 +159,15 @@ func Open(opts Options) (*Store, error) {
 	s.sharded = shardedOn(s.mode)
 	s.gate = startGate(s.claimLayout, opts.Connection.Timeout, opts.LayoutInterval, opts.Log)
 	rdb.AddHook(s.gate)
-	if s.replicas, err = newReplicas(opts.Connection, rdb, s.gate, opts.Log); err != nil {
+	s.replicas, err = newReplicas(opts.Connection, rdb, s.gate, opts.Log)
+	if err == nil {
+		s.together, err = newTogether(opts.Connection, rdb)
+	}
+	if err != nil {
 		s.gate.stop()
+		err = errors.Join(err, s.replicas.close(), rdb.Close())
 		s.closeEmbedded()
-		return nil, errors.Join(err, rdb.Close())
+		return nil, err
 	}
 	if opts.Observer != nil {
 		rdb.AddHook(observing{opts.Observer})
@@ -191,7 +200,7 @@ func (s *Store) Close() error {
 		saved = s.saver.close()
 	}
 	s.gate.stop()
-	err := errors.Join(s.rdb.Close(), s.replicas.close())
+	err := errors.Join(s.together.close(), s.rdb.Close(), s.replicas.close())
 	s.closeEmbedded()
 	if saved != nil {
 		return saved

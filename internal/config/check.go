@@ -39,7 +39,7 @@ func oneOf(name, value string, allowed ...string) rule {
 // The variables that could not be read are told with the others.
 func (c Config) check(values map[string]string, unreadable map[string]bool) error {
 	var wrong []error
-	for _, r := range slices.Concat(c.rules(), c.Replica.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules(), c.Data.rules(), c.REST.rules()) {
+	for _, r := range slices.Concat(c.rules(), c.Replica.rules(), c.Autopipeline.rules(), c.Layout.rules(), c.Documents.rules(), c.Auth.rules(), c.Browsers.rules(), c.Data.rules(), c.REST.rules()) {
 		if !r.ok || unreadable[r.name] {
 			wrong = append(wrong, fmt.Errorf("%s is %s: give it %s", r.name, shown(r.name, values[r.name]), r.want))
 		}

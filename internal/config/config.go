@@ -13,10 +13,11 @@ import (
 
 // Config is what the environment says. Load gives one that is checked.
 type Config struct {
-	Redis   Redis
-	Replica Replica
-	Layout  Layout
-	Limits  Limits
+	Redis        Redis
+	Replica      Replica
+	Autopipeline Autopipeline
+	Layout       Layout
+	Limits       Limits
 	// Documents are the trusted and persisted ones.
 	Documents Documents
 	Auth      Auth

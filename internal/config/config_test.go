@@ -22,8 +22,9 @@ func TestDefaults(t *testing.T) {
 			Port: 6379, MaxConnections: 64, ConnectTimeout: Duration(5 * time.Second), Timeout: Duration(5 * time.Second),
 			WaitTimeout: Duration(time.Second), KeyPrefix: "thread", TTLSeconds: 2_592_000, SweepInterval: Duration(time.Second),
 		},
-		Layout: Layout{Buckets: 16},
-		REST:   REST{Endpoints: "on"},
+		Layout:       Layout{Buckets: 16},
+		REST:         REST{Endpoints: "on"},
+		Autopipeline: Autopipeline{Writes: "off"},
 		Limits: Limits{
 			MaxMessageBytes: 256 << 10, MaxThreadMessages: 100_000, ThreadOverflow: "refuse", MaxBatchMessages: 500,
 			MaxContextBytes: 256 << 10, MaxMetadataBytes: 64 << 10, MaxPlanBytes: 256 << 10, MaxToolCallsBytes: 1 << 20,
@@ -57,7 +58,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"MAX_QUERY_REPEATS=7", "MAX_QUERY_OPERATIONS=8", "MAX_QUERY_NAME_BYTES=39", "MAX_QUERY_COMPLEXITY=109",
 		"MAX_REQUESTS_PER_SECOND=10", "MAX_REQUEST_BURST=11", "MAX_CONNECTIONS=12", "MAX_CONNECTIONS_PER_CALLER=13",
 		"MAX_CONNECTION_OPERATIONS=14", "MAX_CONNECTION_BYTES_PER_SECOND=1500", "OPERATION_TIMEOUT=16", "REQUEST_BODY_TIMEOUT=17",
-		"TRUSTED_PROXIES=10.0.0.0/8, ::1", "REST_ENDPOINTS=off",
+		"TRUSTED_PROXIES=10.0.0.0/8, ::1", "REST_ENDPOINTS=off", "REDIS_AUTOPIPELINE=on",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, Config{
@@ -72,8 +73,9 @@ func TestEveryVariableIsRead(t *testing.T) {
 			MaxConnections: 2, ConnectTimeout: Duration(500 * time.Millisecond), Timeout: Duration(2500 * time.Millisecond),
 			WaitReplicas: 2, WaitTimeout: Duration(3 * time.Second), KeyPrefix: "p", TTLSeconds: 4, SweepInterval: Duration(time.Minute),
 		},
-		Layout: Layout{Buckets: 64},
-		REST:   REST{Endpoints: "off"},
+		Layout:       Layout{Buckets: 64},
+		REST:         REST{Endpoints: "off"},
+		Autopipeline: Autopipeline{Writes: "on"},
 		Limits: Limits{
 			MaxMessageBytes: 1025, MaxThreadMessages: 6, ThreadOverflow: "trim", MaxBatchMessages: 7, MaxContextBytes: 8,
 			MaxMetadataBytes: 9, MaxPlanBytes: 10, MaxToolCallsBytes: 11, MaxRequestBytes: 1026, MaxQueryTokens: 101,

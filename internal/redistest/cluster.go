@@ -106,8 +106,10 @@ func LaunchReplicatedCluster(masters int) (nodes Nodes, err error) {
 			return nodes, fmt.Errorf("redistest: make a replica: %w", err)
 		}
 	}
+	heard, done := context.WithTimeout(context.Background(), 3*startPatience) // it is passed on from node to node
+	defer done()
 	for _, node := range nodes {
-		if err := awaitReplicas(ctx, node.Client()); err != nil {
+		if err := awaitReplicas(heard, node.Client()); err != nil {
 			return nodes, fmt.Errorf("redistest: await the replicas: %w", err)
 		}
 	}
@@ -117,8 +119,11 @@ func LaunchReplicatedCluster(masters int) (nodes Nodes, err error) {
 // awaitReplicas waits until a node has heard that each master has a replica.
 func awaitReplicas(ctx context.Context, client *redis.Client) error {
 	return await(ctx, func() (bool, string, error) {
-		ranges, err := client.ClusterSlots(ctx).Result()
-		alone := slices.ContainsFunc(ranges, func(r redis.ClusterSlot) bool { return len(r.Nodes) < 2 })
+		ranges, err := client.Do(ctx, "cluster", "slots").Slice()
+		alone := slices.ContainsFunc(ranges, func(r any) bool { // each is first, last, master, replicas
+			nodes, ok := r.([]any)
+			return !ok || len(nodes) < 4
+		})
 		return !alone, fmt.Sprint(ranges), err
 	})
 }
