@@ -121,7 +121,7 @@ func TestPython(t *testing.T) {
 func TestListener(t *testing.T) {
 	s := start(t)
 	binary := filepath.Join(t.TempDir(), "listener")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, filepath.Join(folder, "listener")).CombinedOutput() //nolint:gosec // our own folder
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, filepath.Join(folder, "listener")).CombinedOutput()
 	require.NoError(t, err, string(out))
 	add(t, s, "a", "HUMAN", "before")
 	p := launch(t, "listener", binary, "-url", s.Client.URL, "a")
@@ -139,7 +139,7 @@ func TestListener(t *testing.T) {
 	require.NoError(t, p.command.Wait())
 
 	refused := launch(t, "listener", binary, "-url", s.Client.URL, "none")
-	assert.Error(t, refused.command.Wait())
+	require.Error(t, refused.command.Wait())
 	assert.Contains(t, refused.String(), "There is no such thread")
 }
 

@@ -31,9 +31,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	l := &listener{url: *url, thread: flag.Arg(0), cursor: *after, token: os.Getenv("AGENTSTATE_TOKEN"), out: os.Stdout}
-	if err := l.run(ctx); err != nil && ctx.Err() == nil {
+	err := l.run(ctx)
+	interrupted := ctx.Err() != nil
+	stop()
+	if err != nil && !interrupted {
 		fmt.Fprintln(os.Stderr, "listener:", err)
 		os.Exit(1)
 	}

@@ -155,9 +155,9 @@ func (e *execution) listen(next graphql.ResponseHandler) graphql.ResponseHandler
 		}()
 		resp := next(ctx)
 		returned = true
-		switch {
-		case resp == live.Waiting:
-		case resp == nil:
+		switch resp {
+		case live.Waiting:
+		case nil:
 			e.end("")
 		default:
 			e.take(resp)
