@@ -138,6 +138,16 @@ func (a *adopter) adopt(ctx context.Context, threadID string) (adoption, error) 
 	if why != nil {
 		a.tell(why.Key, why.Error())
 	}
+	if err == nil && outcome == noDocument {
+		// Somebody else may have adopted it since it was not found.
+		there, err := a.s.rdb.Exists(ctx, a.s.keys.thread(a.owner, threadID).record).Result()
+		if err != nil {
+			return outcome, translate(err)
+		}
+		if there > 0 {
+			outcome = adoptedBefore
+		}
+	}
 	return outcome, err
 }
 
