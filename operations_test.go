@@ -24,7 +24,7 @@ const (
 	stateFragment    = ` fragment state on AgentState {
 		id threadId version
 		messages { edges { cursor node { ...message } } nodes { ...message } pageInfo { ...info } totalCount }
-		pendingToolCalls { id name args messageId seq } changeCursor
+		pendingToolCalls { id name args messageId seq } messageCursor changeCursor
 		messageCounts { total human ai system tool other }
 		context relevant plan { planId subtasks createdAt }
 		toolCalls { toolId planId tool parameters toolResponse createdAt }

@@ -119,6 +119,24 @@ func TestMessagesAfterACursor(t *testing.T) {
 	})
 }
 
+// TestMessagesSinceTheThreadWasRead: a page that reads a thread and then follows it misses nothing between the two, even of a thread that
+// is empty when it is read, or whose last message is gone.
+func TestMessagesSinceTheThreadWasRead(t *testing.T) {
+	onTransports(t, func(t *testing.T, s *server, transport gqltest.Transport) {
+		empty, gone := transport.Name+"-empty", transport.Name+"-gone"
+		create(t, s, empty)
+		create(t, s, gone, numbered(1, 2)...)
+		s.Must(t, deleteMessage, vars{"id": gone, "message": "m2"}, nil)
+		for id, first := range map[string]int{empty: 1, gone: 3} {
+			behind := read(t, s, id, "messageCursor").MessageCursor
+			add(t, s, id, numbered(first, 2)...)
+			stream := transport.Subscribe(t, s.Client, messageAdded, vars{"id": id, "after": behind})
+			add(t, s, id, numbered(first+2, 1)...)
+			assert.Equal(t, upTo(first, first+2), seqs(nextMessages(t, stream, 3)))
+		}
+	})
+}
+
 // TestLargeMessagesAndBatches: what is too large for an announcement arrives as well, in its place.
 func TestLargeMessagesAndBatches(t *testing.T) {
 	onTransports(t, func(t *testing.T, s *server, transport gqltest.Transport) {

@@ -22,6 +22,7 @@ type (
 type thread struct {
 	ID, ThreadID, Context  string
 	ChangeCursor           string
+	MessageCursor          string
 	Version, TTLSeconds    int
 	Relevant               bool
 	Messages               page

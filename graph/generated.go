@@ -81,6 +81,7 @@ type ComplexityRoot struct {
 		LangChainMessages func(childComplexity int, format MessageFormat, first *int, after *string, last *int, before *string) int
 		LastUpdated       func(childComplexity int) int
 		MessageCounts     func(childComplexity int) int
+		MessageCursor     func(childComplexity int) int
 		Messages          func(childComplexity int, first *int, after *string, last *int, before *string, types []store.MessageType, wholeToolCalls bool) int
 		Metadata          func(childComplexity int) int
 		PendingToolCalls  func(childComplexity int) int
@@ -540,6 +541,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AgentState.MessageCounts(childComplexity), true
+	case "AgentState.messageCursor":
+		if e.ComplexityRoot.AgentState.MessageCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgentState.MessageCursor(childComplexity), true
 	case "AgentState.messages":
 		if e.ComplexityRoot.AgentState.Messages == nil {
 			break
@@ -1797,6 +1804,11 @@ type AgentState {
   """
   pendingToolCalls: [PendingToolCall!]!
   """
+  The position behind the last message, or at the beginning of a thread that has none yet: give it to ` + "`" + `messageAdded` + "`" + ` as ` + "`" + `after` + "`" + ` to hear of
+  every message since the thread was read. Opaque.
+  """
+  messageCursor: String!
+  """
   The position behind the last change of a message that was there already: give it to ` + "`" + `messageChanged` + "`" + ` as ` + "`" + `after` + "`" + ` to hear of every such
   change since the thread was read. Opaque.
   """
@@ -2761,7 +2773,7 @@ type Subscription {
   messageAdded(
     "The id of the thread."
     threadId: ID!
-    "The cursor of the last message that the listener has."
+    "The ` + "`" + `cursor` + "`" + ` of the last message that the listener has, or the ` + "`" + `messageCursor` + "`" + ` of a thread that it has read."
     after: String
   ): Message!
   """
@@ -2917,6 +2929,8 @@ func (ec *executionContext) childFields_AgentState(ctx context.Context, field gr
 		return ec.fieldContext_AgentState_langChainMessages(ctx, field)
 	case "pendingToolCalls":
 		return ec.fieldContext_AgentState_pendingToolCalls(ctx, field)
+	case "messageCursor":
+		return ec.fieldContext_AgentState_messageCursor(ctx, field)
 	case "changeCursor":
 		return ec.fieldContext_AgentState_changeCursor(ctx, field)
 	case "messageCounts":
@@ -4684,6 +4698,29 @@ func (ec *executionContext) fieldContext_AgentState_pendingToolCalls(_ context.C
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AgentState_messageCursor(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AgentState_messageCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MessageCursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AgentState_messageCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AgentState", field, true, false, "String")
 }
 
 func (ec *executionContext) _AgentState_changeCursor(ctx context.Context, field graphql.CollectedField, obj *store.AgentState) (ret graphql.Marshaler) {
@@ -11835,6 +11872,11 @@ func (ec *executionContext) _AgentState(ctx context.Context, sel ast.SelectionSe
 				})
 		case "pendingToolCalls":
 			out.Values[i] = ec._AgentState_pendingToolCalls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "messageCursor":
+			out.Values[i] = ec._AgentState_messageCursor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

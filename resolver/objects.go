@@ -147,6 +147,7 @@ var agentStateObject = &compiled.Object[*store.AgentState]{
 		"messages":          messagesField,
 		"langChainMessages": langChainField,
 		"pendingToolCalls":  compiled.ListOf(pendingToolCallObject, func(s *store.AgentState) []store.PendingToolCall { return s.PendingToolCalls }),
+		"messageCursor":     compiled.String((*store.AgentState).MessageCursor),
 		"changeCursor":      compiled.String((*store.AgentState).EditCursor),
 		"messageCounts":     compiled.Of(messageCountsObject, func(s *store.AgentState) store.MessageCounts { return s.MessageCounts }),
 		"context":           compiled.String(func(s *store.AgentState) string { return s.Context }),

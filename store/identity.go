@@ -39,6 +39,9 @@ func appendIdentity(out []byte, parts ...string) []byte {
 // Cursor is the position of the message in its thread.
 func (m *Message) Cursor() string { return Cursor{Epoch: m.Epoch, Seq: m.Seq}.String() }
 
+// MessageCursor is the position behind the last message of the thread, or at the beginning of one that has had none.
+func (s *AgentState) MessageCursor() string { return Cursor{Epoch: s.Epoch, Seq: s.Seq}.String() }
+
 // Text gives the text of the content: the string itself, or the text of its blocks, joined. A block is a string, or an
 // object whose "type" is "text" (or absent) and whose "text" is a string; all others have no text.
 // https://docs.langchain.com/oss/python/langchain/messages#message-content

@@ -89,6 +89,8 @@ func (r *refusal) Error() string { return r.Message }
 // passes tells whether it is worth trying again.
 func (r *refusal) passes() bool { return r.Extensions.Code == "UNAVAILABLE" }
 
+const position = `query ($thread: ID!) { agentState(threadId: $thread) { messageCursor } }`
+
 const subscription = `subscription ($thread: ID!, $after: String) {
 	messageAdded(threadId: $thread, after: $after) { seq cursor type text timestamp }
 }`
@@ -105,36 +107,52 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 	defer socket.CloseNow() //nolint:errcheck // the connection is of no use any more
 	socket.SetReadLimit(1 << 20)
-	begin := []frame{{Type: "connection_init", Payload: encode(map[string]string{"Authorization": "Bearer " + l.token})}}
-	if l.token == "" {
-		begin[0].Payload = nil
+	begin := frame{Type: "connection_init"}
+	if l.token != "" {
+		begin.Payload = encode(map[string]string{"Authorization": "Bearer " + l.token})
 	}
-	variables := map[string]any{"thread": l.thread}
-	if l.cursor != "" {
-		variables["after"] = l.cursor
+	if err := wsjson.Write(ctx, socket, begin); err != nil {
+		return err
 	}
-	begin = append(begin, frame{ID: "1", Type: "subscribe", Payload: encode(map[string]any{"query": subscription, "variables": variables})})
-	for i, f := range begin {
-		if err := wsjson.Write(ctx, socket, f); err != nil {
+	var ack frame
+	if err := wsjson.Read(ctx, socket, &ack); err != nil {
+		return err
+	}
+	// From now on means from one place on, so that a connection that breaks ahead of the first message costs nothing either.
+	if l.cursor == "" {
+		if err := ask(ctx, socket, "position", position, map[string]any{"thread": l.thread}, l.begin); err != nil {
 			return err
 		}
-		if i == 0 {
-			var ack frame
-			if err := wsjson.Read(ctx, socket, &ack); err != nil {
-				return err
-			}
-		}
+	}
+	return ask(ctx, socket, "messages", subscription, map[string]any{"thread": l.thread, "after": l.cursor}, l.show)
+}
+
+// ask sends a query or a subscription, and hands on each answer until it is complete.
+func ask(ctx context.Context, socket *websocket.Conn, id, query string, variables map[string]any, take func(data json.RawMessage) error) error {
+	payload := encode(map[string]any{"query": query, "variables": variables})
+	if err := wsjson.Write(ctx, socket, frame{ID: id, Type: "subscribe", Payload: payload}); err != nil {
+		return err
 	}
 	for {
 		var f frame
-		if err := wsjson.Read(ctx, socket, &f); err != nil {
+		err := wsjson.Read(ctx, socket, &f)
+		if err != nil {
 			return err
 		}
 		switch f.Type {
 		case "ping":
 			err = wsjson.Write(ctx, socket, frame{Type: "pong"})
 		case "next":
-			err = l.show(f.Payload)
+			var answer struct {
+				Data   json.RawMessage
+				Errors []*refusal
+			}
+			if err = json.Unmarshal(f.Payload, &answer); err == nil && len(answer.Errors) > 0 {
+				err = answer.Errors[0]
+			}
+			if err == nil {
+				err = take(answer.Data)
+			}
 		case "error":
 			var errs []*refusal
 			if err = json.Unmarshal(f.Payload, &errs); err == nil && len(errs) > 0 {
@@ -149,25 +167,34 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 }
 
-// show prints a message, and remembers where we are.
-func (l *listener) show(payload json.RawMessage) error {
+// begin remembers where the thread ends.
+func (l *listener) begin(data json.RawMessage) error {
 	var got struct {
-		Data struct {
-			MessageAdded *struct {
-				Seq                int
-				Cursor, Type, Text string
-				Timestamp          time.Time
-			}
-		}
-		Errors []*refusal
+		AgentState *struct{ MessageCursor string }
 	}
-	if err := json.Unmarshal(payload, &got); err != nil {
+	if err := json.Unmarshal(data, &got); err != nil {
 		return err
 	}
-	if len(got.Errors) > 0 {
-		return got.Errors[0]
+	if got.AgentState == nil {
+		return &refusal{Message: "There is no such thread."}
 	}
-	m := got.Data.MessageAdded
+	l.cursor = got.AgentState.MessageCursor
+	return nil
+}
+
+// show prints a message, and remembers where we are.
+func (l *listener) show(data json.RawMessage) error {
+	var got struct {
+		MessageAdded struct {
+			Seq                int
+			Cursor, Type, Text string
+			Timestamp          time.Time
+		}
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		return err
+	}
+	m := got.MessageAdded
 	_, err := fmt.Fprintf(l.out, "%s  #%d %-8s %s\n", m.Timestamp.Local().Format(time.TimeOnly), m.Seq, strings.ToLower(m.Type), m.Text)
 	l.cursor = m.Cursor
 	return err

@@ -55,16 +55,16 @@ async function answer(message) {
 // catchUp answers what is still unanswered among the last messages, and gives the cursor behind them.
 async function catchUp() {
   const { agentState } = await ask(
-    `query ($threadId: ID!) { agentState(threadId: $threadId) { messages(last: 200) { nodes { ${fields} } } } }`,
+    `query ($threadId: ID!) { agentState(threadId: $threadId) { messageCursor messages(last: 200) { nodes { ${fields} } } } }`,
     { threadId },
   );
   if (!agentState) throw new Error(`there is no thread ${threadId}`);
-  const { nodes } = agentState.messages;
+  const { messageCursor, messages: { nodes } } = agentState;
   const known = new Set(nodes.map((m) => m.messageId));
   for (const message of nodes) {
     if (message.type === 'HUMAN' && !known.has(replyId(message.messageId))) await answer(message);
   }
-  return nodes.at(-1)?.cursor;
+  return messageCursor;
 }
 
 const client = createClient({

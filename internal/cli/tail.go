@@ -32,17 +32,18 @@ func (u *user) tail() *cobra.Command {
 	return cmd
 }
 
-// begin shows what is there already, and gives the cursor behind which to go on; empty for from now on.
+// begin shows what is there already, and gives the cursor behind which to go on.
 func (u *user) begin(ctx context.Context, c *client.Client, threadID, after string, last int) (string, error) {
 	if after != "" {
 		return after, nil
 	}
 	var got struct {
 		AgentState *struct {
-			Messages struct{ Nodes []json.RawMessage }
+			MessageCursor string
+			Messages      struct{ Nodes []json.RawMessage }
 		}
 	}
-	err := c.Do(ctx, `query ($id: ID!, $last: Int!) { agentState(threadId: $id) { messages(last: $last) { nodes { `+messageFields+` } } } }`,
+	err := c.Do(ctx, `query ($id: ID!, $last: Int!) { agentState(threadId: $id) { messageCursor messages(last: $last) { nodes { `+messageFields+` } } } }`,
 		map[string]any{"id": threadID, "last": max(last, 1)}, &got)
 	if err != nil {
 		return "", err
@@ -50,28 +51,24 @@ func (u *user) begin(ctx context.Context, c *client.Client, threadID, after stri
 	if got.AgentState == nil {
 		return "", errNoThread(threadID)
 	}
-	cursor := ""
+	if last == 0 { // a page has one message at least
+		got.AgentState.Messages.Nodes = nil
+	}
 	for _, raw := range got.AgentState.Messages.Nodes {
 		var m message
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return "", err
 		}
-		if cursor = m.Cursor; last == 0 {
-			continue
-		}
 		if err := u.show(raw, m); err != nil {
 			return "", err
 		}
 	}
-	return cursor, nil
+	return got.AgentState.MessageCursor, nil
 }
 
 // follow shows what comes.
 func (u *user) follow(ctx context.Context, c *client.Client, threadID, after string) error {
-	variables := map[string]any{"id": threadID}
-	if after != "" {
-		variables["after"] = after
-	}
+	variables := map[string]any{"id": threadID, "after": after}
 	err := c.Follow(ctx, `subscription ($id: ID!, $after: String) { messageAdded(threadId: $id, after: $after) { `+messageFields+` } }`, variables,
 		func(data json.RawMessage) error {
 			var got struct{ MessageAdded json.RawMessage }

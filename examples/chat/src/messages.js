@@ -1,6 +1,7 @@
 import { useApolloClient } from '@apollo/client/react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 
+import { watchConnection } from './client.js';
 import { ADD, CREATE, LIVE, THREAD } from './operations.js';
 
 const PAGE = 30;
@@ -21,12 +22,9 @@ export function useMessages(threadId) {
   const [more, setMore] = useState(false);
   const [state, setState] = useState('connecting');
   const [error, setError] = useState(null);
-  const newest = useRef(undefined);
+  const behind = useRef(null); // the cursor of the last message that came by the subscription, which are all up to there
 
-  const take = useCallback((news) => {
-    for (const m of news) if (m.cursor && (!newest.current || m.seq > newest.current.seq)) newest.current = m;
-    setMessages((known) => merged(known, news));
-  }, []);
+  const take = useCallback((news) => setMessages((known) => merged(known, news)), []);
 
   const page = useCallback(
     async (before) => {
@@ -35,33 +33,38 @@ export function useMessages(threadId) {
         variables: { threadId, last: PAGE, before },
         fetchPolicy: 'network-only',
       });
-      return data.agentState?.messages;
+      return data.agentState;
     },
     [client, threadId],
   );
 
-  // First what is there, then, behind the last cursor, everything that comes: nothing falls between the two.
+  // First what is there, then, behind that, everything that comes: nothing falls between the two, nor between one connection and the next.
   useEffect(() => {
     let ended = false;
     let subscription;
     let timer;
+    let unwatch;
     const listen = () => {
       subscription = client
-        .subscribe({ query: LIVE, variables: { threadId, after: newest.current?.cursor ?? null } })
+        .subscribe({ query: LIVE, variables: { threadId, after: behind.current } })
         .subscribe({
           next: ({ data, error: failed }) => {
             if (failed) return again(failed);
-            setState('live');
             setError(null);
+            behind.current = data.messageAdded.cursor;
             take([data.messageAdded]);
           },
           error: again,
-          complete: () => !ended && setState('over'),
+          complete: () => {
+            unwatch?.();
+            if (!ended) setState('over');
+          },
         });
-      setState('live');
+      unwatch = watchConnection((connected) => setState(connected ? 'live' : 'connecting'));
     };
     const again = (failed) => {
       if (ended) return;
+      unwatch?.();
       setState('connecting');
       setError(failed.message);
       timer = setTimeout(listen, 500 + Math.random() * 500);
@@ -75,8 +78,9 @@ export function useMessages(threadId) {
           found = await page();
         }
         if (ended || !found) return;
-        take(found.edges.map(({ node }) => node));
-        setMore(found.pageInfo.hasPreviousPage);
+        behind.current = found.messageCursor;
+        take(found.messages.edges.map(({ node }) => node));
+        setMore(found.messages.pageInfo.hasPreviousPage);
         listen();
       } catch (failed) {
         if (ended) return;
@@ -88,6 +92,7 @@ export function useMessages(threadId) {
     return () => {
       ended = true;
       clearTimeout(timer);
+      unwatch?.();
       subscription?.unsubscribe();
     };
   }, [client, threadId, page, take]);
@@ -110,7 +115,7 @@ export function useMessages(threadId) {
   );
 
   const earlier = useCallback(async () => {
-    const found = await page(messages.find((m) => m.cursor)?.cursor);
+    const found = (await page(messages.find((m) => m.cursor)?.cursor))?.messages;
     if (!found) return;
     setMore(found.pageInfo.hasPreviousPage);
     setMessages((known) => merged(found.edges.map(({ node }) => node), known));

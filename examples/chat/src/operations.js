@@ -17,6 +17,7 @@ export const THREAD = gql`
     agentState(threadId: $threadId) {
       id
       threadId
+      messageCursor
       messages(last: $last, before: $before) {
         edges {
           cursor

@@ -94,7 +94,7 @@ export interface Operations {
   ];
   Thread: [
     { threadId: string; last: number },
-    { agentState: (ThreadState & { changeCursor: string; messages: MessagePage }) | null },
+    { agentState: (ThreadState & { messageCursor: string; changeCursor: string; messages: MessagePage }) | null },
   ];
   Messages: [
     { threadId: string; first?: number; after?: string; last?: number; before?: string },

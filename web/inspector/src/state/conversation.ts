@@ -32,22 +32,24 @@ export class Conversation {
 
   /** The last message of the thread that is known, here or not: where a listener goes on. */
   private newest: { seq: number; cursor: string } | null = null;
+  private start: string | undefined; // where a listener goes on as long as no message is known
   private waiting: Message[] = [];
   private flushing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly threadId: string) {}
 
   get cursor(): string | undefined {
-    return this.newest?.cursor;
+    return this.newest?.cursor ?? this.start;
   }
 
   get newestSeq(): number {
     return this.newest?.seq ?? 0;
   }
 
-  /** Begins with the end of the thread. */
-  begin(nodes: readonly Message[], hasOlder: boolean): void {
+  /** Begins with the end of the thread; `cursor` is the position behind it, of an empty thread too. */
+  begin(nodes: readonly Message[], hasOlder: boolean, cursor?: string): void {
     this.drop();
+    this.start = cursor;
     for (const message of nodes) this.know(message);
     batch(() => {
       this.messages.value = nodes;

@@ -88,7 +88,7 @@ export class Thread {
       this.presence.value = 'there';
       this.take(agentState);
       this.changes = agentState.changeCursor;
-      this.conversation.begin(agentState.messages.nodes, agentState.messages.pageInfo.hasPreviousPage);
+      this.conversation.begin(agentState.messages.nodes, agentState.messages.pageInfo.hasPreviousPage, agentState.messageCursor);
     });
     return agentState !== null;
   }
@@ -126,17 +126,6 @@ export class Thread {
         end: (error) => error && this.over(error),
       }),
     ];
-    this.watchEmpty();
-  }
-
-  // An empty thread has no cursor to go on behind: what came between reading it and subscribing would be missed. So it is read
-  // again until it has one.
-  private watchEmpty(): void {
-    if (this.conversation.cursor !== undefined) return;
-    this.later(() => {
-      if (this.conversation.cursor !== undefined) return;
-      void this.reread('').finally(() => !this.closed && this.watchEmpty());
-    });
   }
 
   private async reread(why: string): Promise<void> {
