@@ -59,6 +59,7 @@ func extract(file, text string) (*document, error) {
 	var open *block
 	var indent, closing string
 	pending, pendingLine, adjacent := map[string]string{}, 0, false
+	var unknown error // a comment that may be a directive, if a block follows
 	for i, line := range strings.Split(text, "\n") {
 		found := fence.FindStringSubmatch(line)
 		switch {
@@ -66,6 +67,8 @@ func extract(file, text string) (*document, error) {
 			d.blocks, open, adjacent = append(d.blocks, open), nil, true
 		case open != nil:
 			open.text += strings.TrimPrefix(line, indent) + "\n"
+		case found != nil && unknown != nil:
+			return nil, unknown
 		case found != nil:
 			indent, closing = found[1], found[2]
 			open = &block{file: file, line: i + 1, lang: found[3], directives: pending, follows: adjacent && len(d.blocks) > 0}
@@ -78,14 +81,14 @@ func extract(file, text string) (*document, error) {
 				d.folder = said[2]
 			} else if knownDirectives[said[1]] {
 				pending[said[1]], pendingLine = said[2], i+1
-			} else if len(pending) > 0 || adjacent {
-				return nil, fmt.Errorf("%s:%d: the test knows no directive %q", file, i+1, said[1])
+			} else {
+				unknown = fmt.Errorf("%s:%d: the test knows no directive %q", file, i+1, said[1])
 			}
 		case strings.TrimSpace(line) != "":
 			if len(pending) > 0 {
 				return nil, fmt.Errorf("%s:%d: the directive belongs to no block", file, pendingLine)
 			}
-			adjacent = false
+			adjacent, unknown = false, nil
 		}
 	}
 	if open != nil {

@@ -145,6 +145,7 @@ func (s *session) run(ctx context.Context, b *block, rest []*block) error {
 	case b.has("shows"):
 		return s.shows(b)
 	case b.has("terminal"):
+		s.uses(b)
 		return s.launch(ctx, b)
 	case b.lang == "text":
 		return s.answers(b, compareText)
