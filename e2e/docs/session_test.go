@@ -237,7 +237,8 @@ func (s *session) write(b *block) error {
 // uses notes the files that a block names: a file that none does would not be tested.
 func (s *session) uses(b *block) {
 	for name := range s.unused {
-		if strings.Contains(b.text, strings.TrimSuffix(name, filepath.Ext(name))) {
+		configures := b.lang == "sh" && strings.Contains(name, "config") // tools find such a file by themselves
+		if configures || strings.Contains(b.text, strings.TrimSuffix(name, filepath.Ext(name))) {
 			delete(s.unused, name)
 		}
 	}
