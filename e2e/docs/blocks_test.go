@@ -55,47 +55,80 @@ type document struct {
 
 // extract finds the blocks of a document. It fails where one is not closed, and where a directive is unknown or belongs to no block.
 func extract(file, text string) (*document, error) {
-	d := &document{file: file}
-	var open *block
-	var indent, closing string
-	pending, pendingLine, adjacent := map[string]string{}, 0, false
-	var unknown error // a comment that may be a directive, if a block follows
+	x := &extractor{document: &document{file: file}, pending: make(map[string]string)}
 	for i, line := range strings.Split(text, "\n") {
-		found := fence.FindStringSubmatch(line)
-		switch {
-		case open != nil && strings.TrimSpace(line) == closing:
-			d.blocks, open, adjacent = append(d.blocks, open), nil, true
-		case open != nil:
-			open.text += strings.TrimPrefix(line, indent) + "\n"
-		case found != nil && unknown != nil:
-			return nil, unknown
-		case found != nil:
-			indent, closing = found[1], found[2]
-			open = &block{file: file, line: i + 1, lang: found[3], directives: pending, follows: adjacent && len(d.blocks) > 0}
-			_, answers := pending["answer"]
-			open.follows = open.follows || answers
-			pending = map[string]string{}
-		case comment.MatchString(line):
-			said := comment.FindStringSubmatch(line)
-			if said[1] == folderDirective {
-				d.folder = said[2]
-			} else if knownDirectives[said[1]] {
-				pending[said[1]], pendingLine = said[2], i+1
-			} else {
-				unknown = fmt.Errorf("%s:%d: the test knows no directive %q", file, i+1, said[1])
-			}
-		case strings.TrimSpace(line) != "":
-			if len(pending) > 0 {
-				return nil, fmt.Errorf("%s:%d: the directive belongs to no block", file, pendingLine)
-			}
-			adjacent, unknown = false, nil
+		x.line = i + 1
+		if err := x.read(line); err != nil {
+			return nil, err
 		}
 	}
-	if open != nil {
-		return nil, fmt.Errorf("%s: the block is not closed", open.place())
+	if x.open != nil {
+		return nil, fmt.Errorf("%s: the block is not closed", x.open.place())
 	}
-	if len(pending) > 0 {
-		return nil, fmt.Errorf("%s:%d: the directive belongs to no block", file, pendingLine)
+	return x.document, x.dangling()
+}
+
+// extractor goes through the lines of a document.
+type extractor struct {
+	*document
+
+	line            int
+	open            *block // the block that the line is in
+	indent, closing string // of its fence
+	adjacent        bool   // nothing but blank lines and comments since the last block
+	pending         map[string]string
+	pendingLine     int
+	unknown         error // of a comment that would be a directive, if a block followed
+}
+
+func (x *extractor) read(line string) error {
+	if x.open != nil {
+		if strings.TrimSpace(line) == x.closing {
+			x.blocks, x.open, x.adjacent = append(x.blocks, x.open), nil, true
+		} else {
+			x.open.text += strings.TrimPrefix(line, x.indent) + "\n"
+		}
+		return nil
 	}
-	return d, nil
+	if found := fence.FindStringSubmatch(line); found != nil {
+		return x.begin(found[1], found[2], found[3])
+	}
+	if found := comment.FindStringSubmatch(line); found != nil {
+		x.note(found[1], found[2])
+		return nil
+	}
+	if strings.TrimSpace(line) == "" {
+		return nil
+	}
+	x.adjacent, x.unknown = false, nil
+	return x.dangling()
+}
+
+func (x *extractor) begin(indent, closing, lang string) error {
+	_, answers := x.pending["answer"]
+	x.open = &block{
+		file: x.file, line: x.line, lang: lang, directives: x.pending,
+		follows: answers || x.adjacent && len(x.blocks) > 0,
+	}
+	x.indent, x.closing, x.pending = indent, closing, make(map[string]string)
+	return x.unknown
+}
+
+func (x *extractor) note(name, value string) {
+	switch {
+	case name == folderDirective:
+		x.folder = value
+	case knownDirectives[name]:
+		x.pending[name], x.pendingLine = value, x.line
+	default:
+		x.unknown = fmt.Errorf("%s:%d: the test knows no directive %q", x.file, x.line, name)
+	}
+}
+
+// dangling says that a directive is not followed by a block.
+func (x *extractor) dangling() error {
+	if len(x.pending) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s:%d: the directive belongs to no block", x.file, x.pendingLine)
 }

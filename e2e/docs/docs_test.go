@@ -34,7 +34,7 @@ func TestDocs(t *testing.T) {
 	reasons := make(map[string]int)
 	t.Run("documents", func(t *testing.T) {
 		for _, file := range documents(t) {
-			text, err := os.ReadFile(filepath.Join(servertest.Root(), file)) //nolint:gosec // the project's own
+			text, err := os.ReadFile(filepath.Join(servertest.Root(), file))
 			require.NoError(t, err)
 			d, err := extract(file, string(text))
 			require.NoError(t, err)

@@ -95,7 +95,7 @@ func (s *session) post(ctx context.Context, body any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
 	return string(answer), err
 }
@@ -111,7 +111,7 @@ func (s *session) subscribe(query string, variables map[string]any) (terminal, e
 	opened := &subscription{cancel: cancel, done: make(chan struct{})}
 	go func() { // ends with the stream, which stop cancels
 		defer close(opened.done)
-		defer response.Body.Close() //nolint:errcheck // there is nothing more to read
+		defer response.Body.Close()
 		lines := bufio.NewScanner(response.Body)
 		lines.Buffer(nil, 1<<24)
 		for lines.Scan() {

@@ -61,7 +61,7 @@ func runBundled(ext string) runner {
 
 // reads is for what is data: it gives nothing.
 func reads(read func(text string) error) runner {
-	return func(_ context.Context, _ *session, b *block, _ []*block) (*outcome, error) { return nil, read(b.text) } //nolint:nilnil // no outcome is nothing to compare
+	return func(_ context.Context, _ *session, b *block, _ []*block) (*outcome, error) { return nil, read(b.text) }
 }
 
 func readJSON(text string) error {
@@ -121,7 +121,7 @@ func readDockerfile(text string) error {
 // runACL has a Redis take the rights of users, lines of an ACL file.
 func runACL(ctx context.Context, s *session, b *block, _ []*block) (*outcome, error) {
 	client := redis.NewClient(&redis.Options{Addr: s.here.Replace("127.0.0.1:6379")})
-	defer client.Close() //nolint:errcheck // it has done its work
+	defer client.Close()
 	for line := range strings.Lines(b.text) {
 		words := strings.Fields(line)
 		if len(words) < 2 || words[0] != "user" {
@@ -132,8 +132,8 @@ func runACL(ctx context.Context, s *session, b *block, _ []*block) (*outcome, er
 			rules = append(rules, word)
 		}
 		if err := client.Do(ctx, rules...).Err(); err != nil {
-			return nil, fmt.Errorf("Redis refuses %s: %w", line, err) //nolint:staticcheck // Redis is a name
+			return nil, fmt.Errorf("Redis refuses %s: %w", line, err)
 		}
 	}
-	return nil, nil //nolint:nilnil // no outcome is nothing to compare
+	return nil, nil
 }

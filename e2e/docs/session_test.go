@@ -55,21 +55,21 @@ type outcome struct {
 }
 
 // prepare prepares a document. Everything that it starts ends with the test.
-func prepare(tb testing.TB, binary string, d *document) *session {
-	tb.Helper()
-	s := &session{tb: tb, binary: binary, folder: tb.TempDir(), terminals: make(map[string]terminal), unused: make(map[string]*block)}
+func prepare(t *testing.T, binary string, d *document) *session {
+	t.Helper()
+	s := &session{tb: t, binary: binary, folder: t.TempDir(), terminals: make(map[string]terminal), unused: make(map[string]*block)}
 	s.stands = s.folder
 	if d.folder != "" {
 		s.stands = filepath.Join(filepath.Dir(filepath.Join(servertest.Root(), d.file)), d.folder)
 		if _, err := os.Stat(filepath.Join(s.stands, "package.json")); err == nil {
-			nodetest.Install(tb.(*testing.T), s.stands) //nolint:forcetypeassert // a document is read by a test
+			nodetest.Install(t, s.stands)
 		}
 	}
 	packages, err := filepath.Abs("node_modules")
-	require.NoError(tb, err)
-	require.NoError(tb, os.Symlink(packages, filepath.Join(s.folder, "node_modules")))
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(packages, filepath.Join(s.folder, "node_modules")))
 	s.addresses(d)
-	tb.Cleanup(s.close)
+	t.Cleanup(s.close)
 	return s
 }
 
@@ -110,7 +110,7 @@ func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	defer listener.Close() //nolint:errcheck // it was only asked for its port
+	defer listener.Close()
 	return listener.Addr().String()
 }
 

@@ -29,7 +29,7 @@ func (s *session) newShell() (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer writes.Close() //nolint:errcheck // the shell has it
+	defer writes.Close()
 	sh := &shell{process: exec.Command("bash", "--noprofile", "--norc"), status: bufio.NewReader(reads)}
 	sh.process.Dir, sh.process.Env, sh.process.ExtraFiles = s.stands, s.environ(), []*os.File{writes}
 	sh.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -68,8 +68,8 @@ func runShell(ctx context.Context, s *session, b *block, rest []*block) (*outcom
 	} else if code, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
 		return nil, err
 	}
-	stdout, _ := os.ReadFile(script + ".out") //nolint:gosec // the file is the test's own
-	stderr, _ := os.ReadFile(script + ".err") //nolint:gosec // the file is the test's own
+	stdout, _ := os.ReadFile(script + ".out")
+	stderr, _ := os.ReadFile(script + ".err")
 	out := &outcome{stdout: string(stdout), stderr: string(stderr)}
 	return out, judge(ctx, b, rest, code, out)
 }
