@@ -19,6 +19,7 @@ var expected = regexp.MustCompile(`^<!-- the last block fails with: (.+) -->`)
 
 // TestAWrongBlockFails reads small documents, of each kind of block one: all that is in them works, and the last block does not.
 func TestAWrongBlockFails(t *testing.T) {
+	requirePrograms(t)
 	nodetest.Install(t, ".")
 	binary := servertest.Build(t)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.md"))

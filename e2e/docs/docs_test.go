@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,6 +29,7 @@ var notRun = map[string]int{
 }
 
 func TestDocs(t *testing.T) {
+	requirePrograms(t)
 	nodetest.Install(t, ".")
 	nodetest.Install(t, filepath.Join(servertest.Root(), "clients", "langchain-js")) // the documents import it
 	binary := servertest.Build(t)
@@ -50,6 +52,18 @@ func TestDocs(t *testing.T) {
 		}
 	})
 	assert.Equal(t, notRun, reasons, "blocks that are not run, by their reasons")
+}
+
+// requirePrograms looks for what the blocks call beside Node, Go and Redis.
+func requirePrograms(t *testing.T) {
+	t.Helper()
+	for _, program := range []string{"bash", "curl", "openssl", "python3", "redis-cli", "sha256sum"} {
+		_, err := exec.LookPath(program)
+		if err != nil && os.Getenv("AGENTSTATE_NO_SKIP") != "1" {
+			t.Skipf("install %s to run the documents", program)
+		}
+		require.NoError(t, err)
+	}
 }
 
 // documents are the project's files of Markdown, by their paths from its root.

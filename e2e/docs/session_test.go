@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -277,7 +278,16 @@ func (s *session) environ() []string {
 	return slices.Concat(environ, s.env, []string{
 		"PATH=" + strings.Join([]string{commands, filepath.Dir(s.binary), os.Getenv("PATH")}, ":"),
 		"NPM=" + npm, "PACKAGES=" + packages,
-		// Node has WebSocket without being asked from 22 on; browsers always had it.
-		"NODE_OPTIONS=--experimental-websocket --disable-warning=ExperimentalWarning", "NODE_NO_WARNINGS=1", "PYTHONDONTWRITEBYTECODE=1",
+		"NODE_OPTIONS=" + nodeOptions(), "NODE_NO_WARNINGS=1", "PYTHONDONTWRITEBYTECODE=1",
 	})
 }
+
+// nodeOptions gives Node what browsers have: it has WebSocket without being asked from 22 on.
+// https://nodejs.org/docs/latest-v22.x/api/globals.html#websocket
+var nodeOptions = sync.OnceValue(func() string {
+	out, err := exec.Command("node", "-p", "typeof WebSocket").Output()
+	if err == nil && strings.TrimSpace(string(out)) == "undefined" {
+		return "--experimental-websocket"
+	}
+	return ""
+})
