@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	linked  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	fenced  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 )
@@ -26,7 +26,7 @@ var (
 // TestLinks follows the links between the documents, to their headings too. What is elsewhere is not asked for.
 func TestLinks(t *testing.T) {
 	for _, file := range documents(t) {
-		for _, found := range link.FindAllStringSubmatch(prose(t, file), -1) {
+		for _, found := range linked.FindAllStringSubmatch(prose(t, file), -1) {
 			target, err := url.Parse(found[1])
 			require.NoError(t, err, file)
 			if target.Scheme != "" {
