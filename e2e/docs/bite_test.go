@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,7 @@ func TestAWrongBlockFails(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			s := prepare(t, binary, d)
+			s.shown = 5 * time.Second // what is not shown is waited for
 			for i, b := range d.blocks {
 				err := s.run(t.Context(), b, d.blocks[i+1:])
 				if i+1 == len(d.blocks) {

@@ -26,8 +26,7 @@ import (
 
 // What works never waits so long.
 const (
-	patience     = 40 * time.Second // for a block
-	showPatience = 10 * time.Second // for what a terminal is to show
+	patience     = 2 * time.Minute  // for a block, and for what a terminal is to show
 	stopPatience = 10 * time.Second // for a program to end by itself
 )
 
@@ -35,9 +34,10 @@ const (
 type session struct {
 	tb     testing.TB
 	binary string
-	folder string // where files and programs are
-	stands string // where the shell stands
-	server string // host:port
+	shown  time.Duration // how long a terminal may take to show what the document says
+	folder string        // where files and programs are
+	stands string        // where the shell stands
+	server string        // host:port
 	here   *strings.Replacer
 	there  *strings.Replacer
 	env    []string
@@ -58,7 +58,7 @@ type outcome struct {
 // prepare prepares a document. Everything that it starts ends with the test.
 func prepare(t *testing.T, binary string, d *document) *session {
 	t.Helper()
-	s := &session{tb: t, binary: binary, folder: t.TempDir(), terminals: make(map[string]terminal), unused: make(map[string]*block)}
+	s := &session{tb: t, binary: binary, shown: patience, folder: t.TempDir(), terminals: make(map[string]terminal), unused: make(map[string]*block)}
 	s.stands = s.folder
 	if d.folder != "" {
 		s.stands = filepath.Join(filepath.Dir(filepath.Join(servertest.Root(), d.file)), d.folder)
@@ -202,7 +202,7 @@ func (s *session) waitFor(open terminal, b *block) error {
 		contains = containsJSON
 	}
 	var err error
-	within(showPatience, func() bool {
+	within(s.shown, func() bool {
 		err = contains(b.text, s.there.Replace(open.output()))
 		return err == nil
 	})
