@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,6 +31,8 @@ type options struct {
 	conns, crowded int
 	// settle is how many seconds memory may take to settle.
 	settle int
+	// only names the rows of single operations that are wanted; nil for all rows there are.
+	only *regexp.Regexp
 	// profiles is the folder for profiles of agentstate; empty for none.
 	profiles string
 	// starts is how often the start is timed.
