@@ -106,7 +106,7 @@ func run(ctx context.Context, o options, log io.Writer) (r results, folder strin
 		return r, "", err
 	}
 	r.Machine = b.machine(ctx, load)
-	parts := []func(context.Context) ([]row, error){b.operations, b.deliveries, b.scaling, b.starting}
+	parts := []func(context.Context) ([]row, error){b.operations, b.deliveries, b.processes, b.scaling, b.starting}
 	if o.only != nil {
 		parts = parts[:1]
 	}
