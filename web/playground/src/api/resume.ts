@@ -14,10 +14,13 @@ export interface Resumption {
   behind: (request: Request, cursor: string) => Request;
 }
 
-/** The operation that a request means: the one of that name, or the first. */
+/**
+ * The operation that a request means: the only one, or the one of that name. GraphiQL learns a name 0.1 s after an editor has changed, and
+ * may give that of the tab before.
+ */
 export function operationOf(document: DocumentNode, name?: string | null): OperationDefinitionNode | undefined {
   const operations = document.definitions.filter((each) => each.kind === Kind.OPERATION_DEFINITION);
-  return operations.find((each) => each.name?.value === name) ?? operations[0];
+  return operations.length === 1 ? operations[0] : operations.find((each) => each.name?.value === name);
 }
 
 // The name under which a selection gives a field, through its fragments.

@@ -68,10 +68,10 @@ function parsed(query: string) {
 
 /** Sends what GraphiQL runs: subscriptions over a WebSocket, all else over HTTP. */
 export const fetcher: Fetcher = (params, options) => {
-  const request = params as Request;
   const headers = options?.headers as Record<string, unknown> | undefined;
-  const document = parsed(request.query);
-  const operation = document && operationOf(document, request.operationName);
+  const document = parsed(params.query);
+  const operation = document && operationOf(document, params.operationName);
+  const request = { ...(params as Request), ...(operation && { operationName: operation.name?.value }) };
   if (!document || operation?.operation !== OperationTypeNode.SUBSCRIPTION) return post(request, headers) as ReturnType<Fetcher>;
   return follow((observer, tab) => new Stream(request, document, operation, headers, observer, tab, show)) as unknown as ReturnType<Fetcher>;
 };

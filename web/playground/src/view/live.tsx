@@ -5,7 +5,7 @@ import { remove, store } from '../api/streams';
 
 const said: Record<State, string> = { connecting: 'connecting', live: 'live', lost: 'trying again', over: 'ended' };
 
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 
 function Log({ stream }: { stream: Stream }) {
   const list = useRef<HTMLOListElement>(null);
