@@ -412,10 +412,10 @@ test('editors follow the system from light to dark', limit, async (t) => {
   await dark();
 });
 
-// What axe finds in GraphiQL itself, which this page cannot mend; and why it can be lived with.
+// What axe finds in GraphiQL itself, which this page cannot mend, and why it can be lived with.
 const known = {
-  // Tabs are in a list that is their tablist, so that they can be dragged: each li is between tablist and tab.
-  'aria-required-children': '.graphiql-tabs',
+  // A tab holds two buttons, one that opens it and one that closes it: Tab and Enter reach both.
+  'nested-interactive': 'role="tab"',
 };
 
 for (const colorScheme of ['light', 'dark']) {
@@ -443,7 +443,7 @@ async function judge(page) {
   const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
   const found = violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => ({ id, nodes: nodes.filter(({ target }) => !known[id] || !target.join(' ').includes(known[id])) }))
+    .map(({ id, nodes }) => ({ id, nodes: nodes.filter(({ html }) => !known[id] || !html.includes(known[id])) }))
     .filter(({ nodes }) => nodes.length > 0);
   assert.deepEqual(found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`), []);
 }

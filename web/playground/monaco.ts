@@ -13,7 +13,10 @@ const replaced = new Map([
   [`${monaco}editor/browser/widget/multiDiffEditor/multiDiffEditorWidget.js`, own('absent.ts')],
 ]);
 
-/** Texts that others take the place of: style elements, which the policy forbids, become style sheets, which it allows. */
+/**
+ * Texts that others take the place of: style elements, which the policy forbids, become style sheets, which it allows; and in the dark,
+ * comments and the numbers of lines get the contrast that WCAG asks for.
+ */
 const edited = new Map<string, [before: string, after: string][]>([
   [
     `${monaco}base/browser/dom.js`,
@@ -24,6 +27,15 @@ const edited = new Map<string, [before: string, after: string][]>([
     [
       ["const style = document.createElement('style');\n                style.textContent = SHADOW_ROOT_CSS;\n                this.shadowRoot.appendChild(style);", 'adopt(SHADOW_ROOT_CSS, this.shadowRoot);'],
       ["import * as DOM from '../../dom.js';", "import * as DOM from '../../dom.js';\nimport { adopt } from 'playground-styles';"],
+    ],
+  ],
+  [
+    '@graphiql/react/dist/constants.js',
+    [
+      [
+        'colors: getBaseColors("dark"),\n\t\trules: [{',
+        'colors: { ...getBaseColors("dark"), "editorLineNumber.foreground": "#a3aec2" },\n\t\trules: [{ token: "comment", foreground: "#8fc07a" }, {',
+      ],
     ],
   ],
 ]);
@@ -51,7 +63,7 @@ export function monacoOfThisPage(): Plugin {
       if (!edits) return null;
       met.add(name);
       return edits.reduce((text, [before, after]) => {
-        if (text.split(before).length !== 2) this.error(`${name} has changed: look at how it makes its styles, and mend playground/monaco.ts`);
+        if (text.split(before).length !== 2) this.error(`${name} has changed: look at what is edited of it, and mend playground/monaco.ts`);
         return text.replace(before, () => after);
       }, code);
     },

@@ -29,6 +29,9 @@ function Beside() {
   return null;
 }
 
+// On a phone, variables and headers take half of the height: there they are opened by who wants them.
+const narrow = matchMedia('(max-width: 700px)').matches;
+
 /** Puts the playground into `element`. */
 export function start(element: HTMLElement, threads: string | undefined): void {
   openFirst();
@@ -37,6 +40,7 @@ export function start(element: HTMLElement, threads: string | undefined): void {
       fetcher={fetcher}
       storage={storage}
       onTabChange={tabChanged}
+      {...(narrow && { defaultEditorToolsVisibility: false })}
       // What a new tab holds, in place of GraphiQL's page of instructions.
       defaultQuery={'{\n  health {\n    status\n  }\n}\n'}
     >

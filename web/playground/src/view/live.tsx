@@ -8,7 +8,7 @@ const said: Record<State, string> = { connecting: 'connecting', live: 'live', lo
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 
 function Log({ stream }: { stream: Stream }) {
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const last = stream.lines.at(-1)?.id;
   useEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
@@ -28,13 +28,13 @@ function Log({ stream }: { stream: Stream }) {
           Close
         </button>
       </header>
-      <ol ref={list} role="log" aria-label={`Events of ${stream.name}`} tabIndex={0}>
+      <div ref={list} role="log" aria-label={`Events of ${stream.name}`} tabIndex={0}>
         {stream.lines.map(({ id, at, text, note }) => (
-          <li key={id} className={note ? 'note' : 'event'}>
+          <p key={id} className={note ? 'note' : 'event'}>
             <time dateTime={at.toISOString()}>{time.format(at)}</time> {note ? text : <code>{text}</code>}
-          </li>
+          </p>
         ))}
-      </ol>
+      </div>
     </section>
   );
 }
