@@ -47,6 +47,7 @@ export function monacoOfThisPage(): Plugin {
   const met = new Set<string>();
   return {
     name: 'monaco-of-this-page',
+    apply: 'build',
     enforce: 'pre',
     async resolveId(source, importer, options) {
       if (source === 'playground-styles') return own('styles.ts');
