@@ -67,10 +67,14 @@ func (c *call) message(loc []any, o object) message {
 			c.checkID(place, m.id)
 		}
 	}
-	if size := len(m.content) + len(m.metadata); size > c.Limits.MessageBytes {
-		c.atMost(below(loc, "content"), size, c.Limits.MessageBytes)
-	}
+	c.atMost(below(loc, "content"), m.size(), c.Limits.MessageBytes)
 	return m
+}
+
+// size is that of the message in bytes, as GraphQL counts it.
+func (m message) size() int {
+	s := m.stored(func() string { return "" })
+	return s.Size()
 }
 
 // stored gives the message as the store takes it; newID makes the id of one that has none.
