@@ -398,6 +398,30 @@ func TestAdoptInTheBackground(t *testing.T) {
 	})
 }
 
+// A document that cannot be adopted at the moment does not hold up those behind it.
+func TestAdoptInTheBackgroundGoesOn(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t, adopting)
+		bad := s.keys.oldKey("bad")
+		for i := range 12 {
+			id := fmt.Sprint("good", i)
+			putOld(t, s, id, oldText(id, 0), time.Hour)
+		}
+		writes := 0
+		s.opts.NewEpoch = func() Epoch { // between the look and the script somebody writes it anew, all the time
+			writes++
+			require.NoError(t, s.rdb.Set(t.Context(), bad, oldText("bad", writes), time.Hour).Err())
+			return randomEpoch()
+		}
+		putOld(t, s, "bad", oldText("bad", 0), time.Hour)
+		s.adopter.sweep(t.Context())
+		n, err := s.For("").CountIDs(t.Context(), "good*")
+		require.NoError(t, err)
+		assert.Equal(t, 12, n)
+		assert.True(t, s.adopter.failing, "it is said")
+	})
+}
+
 // Who listens to a thread that is replaced hears that the one before is gone.
 func TestAdoptTells(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {

@@ -96,6 +96,11 @@ func (e *ThreadExistsError) Error() string {
 // *ThreadExistsError, ErrUnavailable; the report says what was done before.
 func (s *Store) Import(ctx context.Context, r io.Reader, o Importing) (*ImportReport, error) {
 	i := &importer{s: s, in: newMoveReader(r), Importing: o, report: &ImportReport{Conflicts: []string{}}}
+	if o.ToOwner != nil {
+		if err := checkOwner(*o.ToOwner); err != nil {
+			return i.report, err
+		}
+	}
 	if restricts(o.Pattern) {
 		i.glob = compileGlob(o.Pattern)
 	}
@@ -207,7 +212,7 @@ func (i *importer) begin(t *moveThread) error {
 	object := t.Metadata.Kind() == jsontext.KindBeginObject
 	lists := t.Plan.Kind() == jsontext.KindBeginArray && t.ToolCalls.Kind() == jsontext.KindBeginArray
 	switch {
-	case !validThreadID(t.ThreadID) || t.Owner != "" && !validThreadID(t.Owner):
+	case !validThreadID(t.ThreadID) || !validOwner(t.Owner):
 		return i.in.wrong("has no threadId or owner of at most 255 bytes of text without control characters")
 	case err != nil || len(epoch) != epochBytes:
 		return i.in.wrong("has no epoch of 16 hexadecimal digits")

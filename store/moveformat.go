@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -300,7 +301,7 @@ func (r *moveReader) next() (*moveLine, error) {
 	var line moveLine
 	if err := strict.Unmarshal(r.buf, &line, strict.RejectUnknownMembers(true)); err != nil {
 		wrong := oldError(err)
-		return nil, r.wrong("is not understood: %s %s", wrong.Place, wrong.Why)
+		return nil, r.wrong("is not understood: %s %s", cmp.Or(wrong.Place, "it"), wrong.Why)
 	}
 	if line.End == nil {
 		r.sum.Write(r.buf)

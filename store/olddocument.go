@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	strict "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -115,11 +113,6 @@ func parseOldThread(threadID string, raw []byte, defaultTTL time.Duration) (*old
 
 // maxTTLSeconds is the longest TTL of a thread, a year.
 const maxTTLSeconds = 365 * 24 * 60 * 60
-
-// validThreadID tells whether a text may be the id of a thread, see the API's bounds.
-func validThreadID(id string) bool {
-	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
-}
 
 // oldError names the place of what the decoder has found.
 func oldError(err error) *OldDocumentError {
