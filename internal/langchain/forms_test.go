@@ -218,7 +218,7 @@ func eachForm(t *testing.T, visit func(t *testing.T, g maker, raw json.RawMessag
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(someForms) {
-				g := maker{rand.New(rand.NewPCG(seed, 6))} //nolint:gosec // the same each time
+				g := maker{rand.New(rand.NewPCG(seed, 6))}
 				raw := g.message(f)
 				p, err := Parse(raw, newID)
 				require.NoError(t, err, "seed %d: %s", seed, raw)
