@@ -158,7 +158,7 @@ func TestAddMessagesReducer(t *testing.T) {
 	})
 }
 
-// TestConversations takes real conversations there and back, in every form that can say them.
+// TestConversations takes real conversations there and back, in every form that can say them; and REST takes back what it gives of them.
 func TestConversations(t *testing.T) {
 	const file = "../shared/data/conversations.ndjson"
 	f, err := os.Open(file)
@@ -185,6 +185,8 @@ func TestConversations(t *testing.T) {
 			sameMessages(t, told, inForm(t, s, id, form))
 			require.Len(t, inForm(t, s, id, "OPENAI"), len(c.Messages))
 		}
+		s.restState(t, "PUT", of(c.ThreadID), s.rest(t, "GET", of(c.ThreadID), nil).Body)
+		sameMessages(t, c.Messages, inForm(t, s, c.ThreadID, "OPENAI"))
 		conversations++
 	}
 	require.NoError(t, lines.Err())

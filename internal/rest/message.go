@@ -99,13 +99,13 @@ func (m message) is(s *store.Message) bool {
 		(m.id == "" || m.id == s.MessageID)
 }
 
-// kindOf gives the message_type of a stored message.
+// kindOf gives the message_type of a stored message. A word that could not be sent back, as GraphQL and old documents may have it, is none.
 func kindOf(s *store.Message) string {
 	if s.Type == store.Other && bytes.Contains(s.ResponseMetadata, []byte(ownWord)) {
 		var own struct {
 			Kind *string `json:"message_type"`
 		}
-		if json.Unmarshal(s.ResponseMetadata, &own) == nil && own.Kind != nil {
+		if json.Unmarshal(s.ResponseMetadata, &own) == nil && own.Kind != nil && bounds.ID(*own.Kind) == "" {
 			return *own.Kind
 		}
 	}
