@@ -398,6 +398,23 @@ func TestAdoptInTheBackground(t *testing.T) {
 	})
 }
 
+// A thread that was adopted elsewhere and came by an import does not give way to a document that lies here.
+func TestAdoptBesideAnImport(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from, to := e.open(t, adopting), e.open(t, adopting)
+		putOld(t, from, "one", oldText("one", 5), time.Hour)
+		require.Equal(t, 8, mustGet(t, from.For(""), "one").Seq)
+		putOld(t, to, "one", oldText("one", 0), time.Hour)
+		imported(t, to, exported(t, from, Exporting{}), Importing{})
+		outcome, why, err := to.adopter.try(t.Context(), "one", false)
+		require.NoError(t, err)
+		assert.Equal(t, otherThread, outcome)
+		assert.NotNil(t, why)
+		assert.Equal(t, 8, mustGet(t, to.For(""), "one").Seq)
+		assert.Equal(t, int64(1), to.rdb.Exists(t.Context(), to.keys.oldKey("one")).Val())
+	})
+}
+
 // A document that cannot be adopted at the moment does not hold up those behind it.
 func TestAdoptInTheBackgroundGoesOn(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {

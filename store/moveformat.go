@@ -100,11 +100,12 @@ type moveEnd struct {
 	SHA256  string `json:"sha256"`
 }
 
-// namedFields are the fields of a record that moveThread has by name, and those that are made anew: kept, and the counts by type. All
+// namedFields are the fields of a record that moveThread has by name, those that are made anew (kept, and the counts by type), and the hash of
+// the document that it was adopted from: another Redis may have another document of that id, which must not take its place (adopt.lua). All
 // others go as they are.
 var namedFields = append([]string{
 	"epoch", "seq", "base", "version", "created", "updated", "expires", "ttl", "relevant", "edits",
-	"context", "plan", "toolcalls", "metadata", "kept", removedLetter,
+	"context", "plan", "toolcalls", "metadata", "kept", "adopted", removedLetter,
 }, allLetters...)
 
 // moveWriter writes lines.
