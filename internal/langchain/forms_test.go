@@ -104,7 +104,10 @@ func (g maker) fields(kind string) object {
 	g.maybe(o, "name", 40, func() json.RawMessage { return text(g.one("", "ann", "é")) })
 	g.maybe(o, "additional_kwargs", 40, func() json.RawMessage { return mustEncode(g.object(2)) })
 	g.maybe(o, "response_metadata", 40, func() json.RawMessage { return mustEncode(g.object(2)) })
-	g.maybe(o, g.one("more", "__proto__", "metadata", "example", "cache_control", "text"), 30, func() json.RawMessage { return g.json(2) })
+	g.maybe(o, g.one("more", "__proto__", "metadata", "example", "cache_control", "text", "data", "lc", "kwargs", "function_call"), 30, func() json.RawMessage { return g.json(2) })
+	if kind != "chat" && kind != "generic" {
+		g.maybe(o, "role", 5, func() json.RawMessage { return text(g.one("user", "assistant", "critic", "")) })
+	}
 	switch kind {
 	case "ai":
 		g.maybe(o, "usage_metadata", 40, g.usage)
@@ -144,7 +147,8 @@ func (g maker) openAI() object {
 	o := object{"role": text(role), "content": g.content()}
 	g.maybe(o, "id", 20, g.id)
 	g.maybe(o, "name", 20, func() json.RawMessage { return text("ann") })
-	g.maybe(o, g.one("more", "__proto__", "metadata", "annotations", "response_metadata2"), 20, func() json.RawMessage { return g.json(2) })
+	g.maybe(o, g.one("more", "__proto__", "metadata", "annotations", "data", "lc", "kwargs"), 20, func() json.RawMessage { return g.json(2) })
+	g.maybe(o, "type", 5, func() json.RawMessage { return text(g.one("message", "item")) })
 	switch role {
 	case "assistant":
 		if g.chance(30) {
@@ -205,7 +209,9 @@ func (g maker) message(f form) json.RawMessage {
 		if kind == "chat" {
 			kind = "generic"
 		}
-		o := object{"type": text(kind), "data": mustEncode(g.fields(kind))}
+		fields := g.fields(kind)
+		g.maybe(fields, "type", 5, func() json.RawMessage { return text(g.one("message", "human")) })
+		o := object{"type": text(kind), "data": mustEncode(fields)}
 		g.maybe(o, "saved_at", 5, func() json.RawMessage { return g.json(1) })
 		return mustEncode(o)
 	}

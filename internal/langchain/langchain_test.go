@@ -283,6 +283,12 @@ var sources = []struct {
 			{"name":"s","args":"{\"a\":1,\"a\":2}","id":"c1","error":null,"type":"invalid_tool_call"},{"name":"s","args":"{\"a\":\"\\ud800\"}","id":"c2","error":null,"type":"invalid_tool_call"}]}}`},
 	},
 	{
+		name: "an item of OpenAI's responses", format: Flat, stored: store.Human, text: "hi",
+		raw:    `{"type":"message","role":"user","content":"hi"}`,
+		others: map[Format]string{JavaScript: `{"type":"human","data":{"content":"hi","id":"made","type":"message"}}`},
+		cannot: map[Format]string{Python: "type", OpenAI: "type"},
+	},
+	{
 		name: "more around a constructor", stored: store.Human, text: "hi", isConstructs: true,
 		raw:    `{"lc":1,"type":"constructor","id":["langchain_core","messages","HumanMessage"],"kwargs":{"content":"hi"},"more":1}`,
 		cannot: map[Format]string{JavaScript: "more", Python: "more", Flat: "more", OpenAI: "more"},

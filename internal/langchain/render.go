@@ -126,7 +126,7 @@ func (m *message) fields(format Format) (object, error) {
 		o["invalid_tool_calls"] = mustEncode(m.invalidCalls)
 	}
 	for _, key := range m.extra.keys() {
-		if o[key] != nil {
+		if o[key] != nil || key == "type" && format != JavaScript && !isNull(m.extra[key]) { // where the others have their own
 			return nil, m.cannot(format, key)
 		}
 		o[key] = m.extra[key]
