@@ -19,7 +19,7 @@ const (
 	adoptWorkers = 8
 	// adoptExamples bounds the documents that a report names.
 	adoptExamples = 1000
-	// sweepFailures in a row end a sweep: then it is Redis that fails, and not one document, which must not hold up those behind it.
+	// sweepFailures in a row end a sweep, and AdoptAll: then it is Redis that fails, and not one document, which must not hold up those behind it.
 	sweepFailures = 3
 )
 
@@ -163,17 +163,23 @@ func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) 
 		return r, err
 	}
 	var mu sync.Mutex
-	done, own := 0, 0
+	done, own, failures := 0, 0, 0
+	var failure error
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(adoptWorkers)
 	scanErr := a.eachOld(ctx, func(threadID string) error {
 		g.Go(func() error {
 			outcome, why, err := a.try(ctx, threadID, o.DryRun)
-			if err != nil {
-				return fmt.Errorf("adopt %q: %w", a.s.keys.oldKey(threadID), err)
-			}
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				failure = fmt.Errorf("adopt %q: %w", a.s.keys.oldKey(threadID), err)
+				if failures++; failures == sweepFailures || ctx.Err() != nil {
+					return failure
+				}
+				return nil
+			}
+			failures = 0
 			if r.count(outcome, why); outcome == ownKey {
 				own++
 			}
@@ -185,9 +191,8 @@ func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) 
 		return ctx.Err()
 	})
 	err := g.Wait()
-	if r.Documents = max(r.Documents, done); err == nil {
-		err = scanErr
-	}
+	r.Documents = max(r.Documents, done)
+	err = firstOf(err, scanErr, failure)
 	if err == nil {
 		r.Expired += r.Documents - done
 	}
