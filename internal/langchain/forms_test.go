@@ -14,7 +14,7 @@ import (
 )
 
 // someForms is how many messages a test makes of each form.
-const someForms = 600
+const someForms = 250
 
 // maker makes messages as programs may have them, with what is hard to keep.
 type maker struct{ *rand.Rand }
