@@ -59,6 +59,7 @@ func serveRequests(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	defer makeRoom(p.environ)()
 	log := newLog(cfg, p.stderr)
 	traces, err := tracing.Start(ctx, p.environ, service, versionOf(), log)
 	if err != nil {

@@ -43,7 +43,7 @@ func (f *flat) batches(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		times := max(1, int(f.pace.lasting.Seconds()*5))
-		m := &meter{target: f.target, rdb: f.rdb}
+		m := &meter{targets: []*target{f.target}, rdb: f.rdb}
 		err = m.round(ctx, func() (int, timed, error) {
 			var all timed
 			for range times {

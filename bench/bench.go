@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,12 +25,16 @@ type options struct {
 	recent, many, long int
 	// listeners are those of one thread, spread those over spreadThreads, idle those that wait.
 	listeners, spread, spreadThreads, idle int
+	// fleets are how many processes run on one Redis at once.
+	fleets []int
 	// every is the time between messages to the spread listeners.
 	every time.Duration
 	// conns is the number of connections, crowded that of the row about concurrency.
 	conns, crowded int
 	// settle is how many seconds memory may take to settle.
 	settle int
+	// only names the rows of single operations that are wanted; nil for all rows there are.
+	only *regexp.Regexp
 	// profiles is the folder for profiles of agentstate; empty for none.
 	profiles string
 	// starts is how often the start is timed.
@@ -40,13 +45,13 @@ var (
 	full = options{
 		pace: pace{warm: 3 * time.Second, lasting: 2 * time.Second, rounds: 3}, peers: true,
 		recent: 10_000, many: 1_000_000, long: 100_000,
-		listeners: 500, spread: 1000, spreadThreads: 100, idle: 2000, every: 2 * time.Millisecond,
+		listeners: 500, spread: 1000, spreadThreads: 100, idle: 2000, every: 2 * time.Millisecond, fleets: []int{1, 2, 4, 8},
 		conns: 32, crowded: 256, settle: 4, starts: 9,
 	}
 	quick = options{
 		pace: pace{warm: 50 * time.Millisecond, lasting: 150 * time.Millisecond, rounds: 1}, peers: true,
 		recent: 1000, many: 3000, long: 3000,
-		listeners: 50, spread: 50, spreadThreads: 10, idle: 100, every: 5 * time.Millisecond,
+		listeners: 50, spread: 50, spreadThreads: 10, idle: 100, every: 5 * time.Millisecond, fleets: []int{1, 2},
 		conns: 8, crowded: 32, settle: 1, starts: 1,
 	}
 )

@@ -47,8 +47,9 @@ type listener struct {
 // opensAtOnce is how many clients come at once.
 const opensAtOnce = 32
 
-// listen opens n clients that listen to the named threads in turn, and returns when all of them hear.
-func listen(ctx context.Context, t *target, threads *store.Threads, n int, names []string) (*crowd, error) {
+// listen opens n clients that listen to the named threads in turn, those of each thread at all targets in turn, and returns when all of
+// them hear.
+func listen(ctx context.Context, targets []*target, threads *store.Threads, n int, names []string) (*crowd, error) {
 	c := &crowd{
 		threads: threads, names: names, newest: make(map[string]int64), listeners: make([]*listener, n),
 		grown: make(chan struct{}, 1), failed: make(chan error, 1),
@@ -62,21 +63,21 @@ func listen(ctx context.Context, t *target, threads *store.Threads, n int, names
 	opening.SetLimit(opensAtOnce)
 	for i := range n {
 		opening.Go(func() error {
-			conn, err := open(octx, t, names[i%len(names)])
+			conn, err := open(octx, targets[i/len(names)%len(targets)], names[i%len(names)])
 			c.listeners[i] = &listener{conn: conn, whole: i < len(names)}
 			return err
 		})
 	}
 	if err := opening.Wait(); err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, fmt.Errorf("%s: %w", targets[0].name, err)
 	}
 	for _, l := range c.listeners {
 		c.running.Go(func() { c.hear(l) })
 	}
 	if err := c.awaitSubscribed(ctx); err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s: %w", t.name, err)
+		return nil, fmt.Errorf("%s: %w", targets[0].name, err)
 	}
 	return c, nil
 }

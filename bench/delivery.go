@@ -46,7 +46,7 @@ func (b *bench) delivered(
 		for i := range names {
 			names[i] = fmt.Sprintf("%s %s %03d", kind, t.name, i)
 		}
-		c, err := listen(ctx, t, b.threads, n, names)
+		c, err := listen(ctx, []*target{t}, b.threads, n, names)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (b *bench) delivered(
 			if _, _, err := deliver(ctx, c, b.pace.warm); err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
-			m := &meter{target: t, rdb: b.rdb}
+			m := &meter{targets: []*target{t}, rdb: b.rdb}
 			for range b.pace.rounds {
 				if err := m.round(ctx, func() (int, timed, error) { return deliver(ctx, c, b.pace.lasting) }); err != nil {
 					return err
@@ -144,7 +144,7 @@ func (b *bench) idleMemory(ctx context.Context, t *target) (float64, error) {
 	for i := range names {
 		names[i] = fmt.Sprintf("idle %s %03d", t.name, i)
 	}
-	warm, err := listen(ctx, t, b.threads, 4*opensAtOnce, names[:1])
+	warm, err := listen(ctx, []*target{t}, b.threads, 4*opensAtOnce, names[:1])
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +153,7 @@ func (b *bench) idleMemory(ctx context.Context, t *target) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	c, err := listen(ctx, t, b.threads, b.idle, names)
+	c, err := listen(ctx, []*target{t}, b.threads, b.idle, names)
 	if err != nil {
 		return 0, err
 	}

@@ -40,7 +40,7 @@ func (b *bench) scaling(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer f.target.stop()
-	for _, part := range []func(context.Context) ([]row, error){f.memory, f.batches, f.lengths, f.counts} {
+	for _, part := range []func(context.Context) ([]row, error){f.memory, f.batches, f.nested, f.lengths, f.counts} {
 		more, err := part(ctx)
 		if err != nil {
 			return nil, err

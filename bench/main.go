@@ -8,18 +8,21 @@
 //	go run ./bench -write        the same, and writes RESULTS.md and results.json
 //	go run ./bench -check        without the peers, and fails where a ratio has fallen back against results.json
 //	go run ./bench -quick        a minute, to see that every row works and every answer is right
+//	go run ./bench -only REGEXP  the rows of single operations whose names match, without the peers; for work on one of them
 //	go run ./bench -profile dir  CPU profiles of agentstate under the rows of single operations
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 )
 
 func main() {
@@ -28,19 +31,28 @@ func main() {
 	write := flag.Bool("write", false, "write the results that are committed")
 	withPeers := flag.Bool("peers", true, "measure the servers of Node too")
 	note := flag.String("note", "", "a sentence for the results that are written")
+	only := flag.String("only", "", "only the rows of single operations whose names match this regular expression, without the peers")
 	folder := flag.String("profile", "", "only write CPU profiles of agentstate into this folder, and print their first entries")
 	flag.Parse()
 	o := full
 	if *short {
 		o = quick
 	}
-	o.peers = *withPeers && !*check
+	o.peers = *withPeers && !*check && *only == ""
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if *folder != "" {
+	if *only != "" {
+		o.only, err = regexp.Compile(*only)
+	}
+	if err == nil && (o.only != nil && (*write || *check)) {
+		err = errors.New("-only gives a part of the results, which is neither written nor compared")
+	}
+	switch {
+	case err != nil:
+	case *folder != "":
 		err = profiles(ctx, o, *folder, os.Stdout, os.Stderr)
-	} else {
+	default:
 		err = measure(ctx, o, *check, *write, *note)
 	}
 	if err != nil {
@@ -94,7 +106,11 @@ func run(ctx context.Context, o options, log io.Writer) (r results, folder strin
 		return r, "", err
 	}
 	r.Machine = b.machine(ctx, load)
-	for _, part := range []func(context.Context) ([]row, error){b.operations, b.deliveries, b.scaling, b.starting} {
+	parts := []func(context.Context) ([]row, error){b.operations, b.deliveries, b.processes, b.scaling, b.starting}
+	if o.only != nil {
+		parts = parts[:1]
+	}
+	for _, part := range parts {
 		rows, err := part(ctx)
 		if err != nil {
 			return r, "", err

@@ -32,7 +32,7 @@ func TestQuickForm(t *testing.T) {
 		servers += len(peers)
 	}
 	assert.Len(t, r.servers(), servers)
-	assert.Len(t, r.Rows, 20)
+	assert.Len(t, r.Rows, 23)
 	for _, row := range r.Rows {
 		assert.Contains(t, row.Values, ours, row.Name)
 		if row.Name == threadRow || row.Name == addRow {

@@ -31,12 +31,24 @@ type figures struct {
 	PerSecond float64 `json:"perSecond,omitempty"`
 }
 
-// meter takes the figures of one target.
+// meter takes the figures of one target, or of several together.
 type meter struct {
-	target *target
-	rdb    *redis.Client
-	rounds []figures
-	took   []time.Duration
+	targets []*target
+	rdb     *redis.Client
+	rounds  []figures
+	took    []time.Duration
+}
+
+// cpu is what all targets have used.
+func (m *meter) cpu() (sum time.Duration, err error) {
+	for _, t := range m.targets {
+		used, err := t.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
 }
 
 // round measures what do does to the server; do gives how many operations that were, and the times of requests, if there are.
@@ -45,15 +57,15 @@ func (m *meter) round(ctx context.Context, do func() (int, timed, error)) error 
 	if err != nil {
 		return err
 	}
-	before, err := m.target.cpu()
+	before, err := m.cpu()
 	if err != nil {
 		return err
 	}
 	n, times, err := do()
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.target.name, err)
+		return fmt.Errorf("%s: %w", m.targets[0].name, err)
 	}
-	after, err := m.target.cpu()
+	after, err := m.cpu()
 	if err != nil {
 		return err
 	}
@@ -128,7 +140,7 @@ func race(ctx context.Context, all []contender, rdb *redis.Client, conns int, p 
 			return nil, err
 		}
 		defer loads[i].close()
-		meters[i] = &meter{target: c.target, rdb: rdb}
+		meters[i] = &meter{targets: []*target{c.target}, rdb: rdb}
 		if _, err := loads[i].run(ctx, works[i], p.warm, 0); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -21,6 +21,9 @@ const (
 	unseenQuery = `query Thread($id: ID!) { agentState(threadId: $id) { threadId %s: version messages(last: 20) {
 		nodes { messageId seq type content toolCalls { id name args } timestamp } pageInfo { hasPreviousPage } } } }`
 	recentQuery = `query Recent { recentAgentStates(limit: 10) { threadId version messageCounts { total } lastUpdated } }`
+	// nestedQuery asks for the messages of ten threads at once, partQuery for those of one of them.
+	nestedQuery = `query Nested { recentAgentStates(limit: 10) { threadId messages(last: 5) { nodes { messageId seq } } } }`
+	partQuery   = `query Part($id: ID!) { agentState(threadId: $id) { threadId messages(last: 5) { nodes { messageId seq } } } }`
 	addMutation = `mutation Add($input: AddMessageInput!) { addMessage(input: $input) { message { messageId seq timestamp } duplicate } }`
 	idsQuery    = `query Ids { threadIds(first: 50) { nodes pageInfo { hasNextPage } } }`
 	countQuery  = `query Count { agentStateCount }`

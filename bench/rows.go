@@ -36,6 +36,9 @@ func (b *bench) operations(ctx context.Context) ([]row, error) {
 		{name: addRow, aim: addGoal, targets: b.targets, kind: add.requests()},
 		{name: addRow, targets: b.floors(), kind: crowdedAdd.requests(), crowded: true},
 	} {
+		if b.only != nil && !b.only.MatchString(r.name) {
+			continue
+		}
 		conns := b.conns
 		if r.crowded {
 			conns = b.crowded

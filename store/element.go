@@ -44,6 +44,11 @@ type element struct {
 	body    string
 }
 
+// newElement puts together what append.lua stores of a message with that id, letter and body.
+func newElement(seq int, arrival, id, letter, body string) string {
+	return strconv.Itoa(seq) + ":" + arrival + ":" + letter + ":" + strconv.Itoa(len(id)) + ":" + id + body
+}
+
 // errElement says that an element of a list is not of our making.
 var errElement = errors.New("store: a message in Redis is malformed")
 

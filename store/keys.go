@@ -34,10 +34,15 @@ import (
 type keyspace struct {
 	prefix  string
 	buckets []string
+	heads   []string // what the keys of a bucket begin with
 }
 
 func newKeyspace(prefix string, buckets int) keyspace {
-	return keyspace{prefix: prefix, buckets: bucketTags(buckets)}
+	k := keyspace{prefix: prefix, buckets: bucketTags(buckets)}
+	for _, tag := range k.buckets {
+		k.heads = append(k.heads, prefix+":{"+tag+"}:")
+	}
+	return k
 }
 
 // ownerEscaper keeps an owner's name from running into the thread id behind it.
@@ -54,7 +59,7 @@ func (k keyspace) bucketOf(owner, threadID string) int {
 }
 
 func (k keyspace) bucketKey(bucket int, kind string) string {
-	return k.prefix + ":{" + k.buckets[bucket] + "}:" + kind
+	return k.heads[bucket] + kind
 }
 
 // owners is the set of the owners with threads in a bucket.
@@ -66,7 +71,7 @@ func (k keyspace) expires(bucket int, owner string) string { return k.index(buck
 func (k keyspace) byID(bucket int, owner string) string    { return k.index(bucket, "l", owner) }
 
 func (k keyspace) index(bucket int, kind, owner string) string {
-	return k.bucketKey(bucket, kind+":"+ownerEscaper.Replace(owner))
+	return k.heads[bucket] + kind + ":" + ownerEscaper.Replace(owner)
 }
 
 // layout is where the number of buckets is kept. It begins like no key of a bucket, and is in no bucket.
@@ -88,14 +93,14 @@ type threadKeys struct {
 
 func (k keyspace) thread(owner, threadID string) threadKeys {
 	b := k.bucketOf(owner, threadID)
-	tail := ownerEscaper.Replace(owner) + ":" + threadID
+	head, escaped := k.heads[b], ownerEscaper.Replace(owner)
 	return threadKeys{
 		bucket:   b,
-		record:   k.bucketKey(b, "t:"+tail),
-		messages: k.bucketKey(b, "m:"+tail),
-		ids:      k.bucketKey(b, "i:"+tail),
-		channel:  k.bucketKey(b, "c:"+tail),
-		edits:    k.bucketKey(b, "e:"+tail),
+		record:   head + "t:" + escaped + ":" + threadID,
+		messages: head + "m:" + escaped + ":" + threadID,
+		ids:      head + "i:" + escaped + ":" + threadID,
+		channel:  head + "c:" + escaped + ":" + threadID,
+		edits:    head + "e:" + escaped + ":" + threadID,
 		updated:  k.updated(b, owner),
 		expires:  k.expires(b, owner),
 		byID:     k.byID(b, owner),

@@ -88,7 +88,7 @@ func (t *Threads) queue(ctx context.Context, pipe redis.Pipeliner, threadID stri
 	keys := t.keysOf(threadID)
 	p := &pendingThread{threadID: threadID, read: r}
 	p.clock = pipe.Time(ctx)
-	p.record = pipe.HMGet(ctx, keys.record, r.fields()...)
+	p.record = r.queueRecord(ctx, pipe, keys.record)
 	p.pages = make([]*redis.StringSliceCmd, len(r.Pages))
 	for i, page := range r.Pages {
 		if from, to, ok := page.guess(); ok {

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,9 +27,9 @@ var baseFields = []string{
 	"X", "edits",
 }
 
-// fields lists the fields of the record that r wants.
-func (r Read) fields() []string {
-	fields := append(make([]string, 0, len(baseFields)+4), baseFields...)
+// extraFields are read where they are wanted.
+func (r Read) extraFields() []string {
+	var fields []string
 	for _, f := range []struct {
 		name   string
 		wanted bool
@@ -37,6 +39,26 @@ func (r Read) fields() []string {
 		}
 	}
 	return fields
+}
+
+// baseArgs are baseFields as arguments of a command: each read of a thread has them, and go-redis' HMGet would box each of them anew.
+var baseArgs = func() []any {
+	args := make([]any, len(baseFields))
+	for i, name := range baseFields {
+		args[i] = name
+	}
+	return args
+}()
+
+// queueRecord puts the command that reads a record into a pipeline.
+func (r Read) queueRecord(ctx context.Context, pipe redis.Pipeliner, key string) *redis.SliceCmd {
+	args := append(append(make([]any, 0, 2+len(baseArgs)+4), "hmget", key), baseArgs...)
+	for _, name := range r.extraFields() {
+		args = append(args, name)
+	}
+	cmd := redis.NewSliceCmd(ctx, args...)
+	_ = pipe.Process(ctx, cmd) // into a pipeline
+	return cmd
 }
 
 // errRecord says that a record is not of our making.
@@ -53,14 +75,34 @@ func valuesOf(fields []string, cmd *redis.SliceCmd) map[string]string {
 	return values
 }
 
-// recordReader reads the fields of a record and keeps the first thing that is wrong with them.
+// recordReader reads the fields of a record and keeps the first thing that is wrong with them. They are values, or for a thread that is
+// read what queueRecord's command gives, in whose order they are found without a map of them.
 type recordReader struct {
 	values map[string]string
+	row    []any
+	extra  []string // names of what lies in row behind baseFields
 	err    error
 }
 
+// text gives a field, and whether the record has it.
+func (r *recordReader) text(name string) (string, bool) {
+	if r.values != nil {
+		text, ok := r.values[name]
+		return text, ok
+	}
+	at := slices.Index(baseFields, name)
+	if at < 0 {
+		if at = slices.Index(r.extra, name); at < 0 {
+			return "", false
+		}
+		at += len(baseFields)
+	}
+	text, ok := r.row[at].(string)
+	return text, ok
+}
+
 func (r *recordReader) int(name string) int64 {
-	text, ok := r.values[name]
+	text, ok := r.text(name)
 	if !ok {
 		return 0
 	}
@@ -76,23 +118,26 @@ func (r *recordReader) time(name string) time.Time { return time.UnixMicro(r.int
 // list reads a field that holds the elements of a JSON list with commas between but no brackets, so that a script can put
 // one more behind them.
 func (r *recordReader) list(name string, into any) {
-	if err := json.Unmarshal([]byte("["+r.values[name]+"]"), into); err != nil && r.err == nil {
+	inner, _ := r.text(name)
+	if err := json.Unmarshal([]byte("["+inner+"]"), into); err != nil && r.err == nil {
 		r.err = fmt.Errorf("%w: %s: %w", errRecord, name, err)
 	}
 }
 
 // record makes a thread of the values of its fields; nil where the thread is absent or, at the time now, past its expiry.
 func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.SliceCmd) (*AgentState, error) {
-	values := valuesOf(r.fields(), cmd)
-	in := recordReader{values: values}
-	if values["epoch"] == "" || !in.time("expires").After(now) {
+	in := recordReader{row: cmd.Val(), extra: r.extraFields()}
+	epoch, ok := in.text("epoch")
+	if !ok || !in.time("expires").After(now) {
 		return nil, in.err
 	}
+	relevant, _ := in.text("relevant")
+	text, _ := in.text("context")
 	s := &AgentState{
 		Owner: t.owner, ThreadID: threadID,
-		Epoch: Epoch(values["epoch"]), Seq: int(in.int("seq")), Base: int(in.int("base")),
+		Epoch: Epoch(epoch), Seq: int(in.int("seq")), Base: int(in.int("base")),
 		Removed: int(in.int(removedLetter)), Edits: int(in.int("edits")),
-		Version: int(in.int("version")), Relevant: values["relevant"] == "1", Context: values["context"],
+		Version: int(in.int("version")), Relevant: relevant == "1", Context: text,
 		CreatedAt: in.time("created"), LastUpdated: in.time("updated"), ExpiresAt: in.time("expires"),
 		TTLSeconds: int(in.int("ttl")),
 		MessageCounts: MessageCounts{
@@ -103,8 +148,8 @@ func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.Slic
 	}
 	s.MessageCounts.Total = s.Seq - s.Base - s.Removed
 	s.countOf = func(letter string) int { return int(in.int(letter)) }
-	if text := values["metadata"]; text != "" {
-		s.Metadata = json.RawMessage(text)
+	if metadata, _ := in.text("metadata"); metadata != "" {
+		s.Metadata = json.RawMessage(metadata)
 	}
 	if r.Plan {
 		in.list("plan", &s.Plan)

@@ -104,8 +104,14 @@ func (t *Threads) append(ctx context.Context, threadID, mode string, expected *i
 		return nil, statusError(status, reply)
 	}
 	appended := &Appended{Duplicates: reply.int(1), State: state, Messages: make([]*Message, len(c.Messages))}
+	arrival := reply.text(2)
 	for i := range c.Messages {
-		if appended.Messages[i], err = t.decode(threadID, Epoch(reply.text(0)), reply.text(3+2*i)); err != nil {
+		stored := reply.text(4 + 2*i)
+		if stored == "" {
+			sent := args[len(args)-3*(len(c.Messages)-i):]
+			stored = newElement(reply.int(3+2*i), arrival, sent[0].(string), sent[1].(string), sent[2].(string)) //nolint:forcetypeassert // see above
+		}
+		if appended.Messages[i], err = t.decode(threadID, Epoch(reply.text(0)), stored); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -54,12 +55,16 @@ func (f *floor) addMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply := cmd.Val()
-	if len(reply) < 5 || reply[0] != "OK" {
+	if len(reply) < 6 || reply[0] != "OK" {
 		answer(w, nil, errors.New("the script refuses the message"))
 		return
 	}
 	body := append(make([]byte, 0, 256), `{"data":{"addMessage":{"message":`...)
-	element, _ := reply[4].(string)
+	element, _ := reply[5].(string)
+	if seq, ok := reply[4].(int64); ok && element == "" {
+		arrival, _ := reply[3].(string)
+		element = strconv.FormatInt(seq, 10) + ":" + arrival + ":" + letter + ":" + strconv.Itoa(len(id)) + ":" + id + stored
+	}
 	if body, err = f.appendMessage(body, element, addedFields); err != nil {
 		answer(w, nil, err)
 		return

@@ -83,7 +83,9 @@ export async function addMessage({ threadId, message: m }) {
     '2592000', '0', '', '{}', m.messageId, letters[m.type], body,
   ])
   if (reply[0] !== 'OK') throw new Error(`the script refuses the message: ${reply[0]}`)
-  return { message: messageOf(reply[4]), duplicate: reply[2] > 0 }
+  const [seq, there] = reply.slice(4)
+  const element = there || `${seq}:${reply[3]}:${letters[m.type]}:${Buffer.byteLength(m.messageId)}:${m.messageId}${body}`
+  return { message: messageOf(element), duplicate: reply[2] > 0 }
 }
 
 const listeners = new Map()

@@ -27,7 +27,32 @@ func MarshalDateTime(t time.Time) graphql.Marshaler {
 
 // AppendDateTime appends what MarshalDateTime writes.
 func AppendDateTime(out []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(out, `"`+dateTimeFormat+`"`)
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(out, `"`+dateTimeFormat+`"`)
+	}
+	hour, minute, second := t.Clock()
+	out = appendDigits(append(out, '"'), year, 4)
+	out = appendDigits(append(out, '-'), int(month), 2)
+	out = appendDigits(append(out, '-'), day, 2)
+	out = appendDigits(append(out, 'T'), hour, 2)
+	out = appendDigits(append(out, ':'), minute, 2)
+	out = appendDigits(append(out, ':'), second, 2)
+	out = appendDigits(append(out, '.'), t.Nanosecond()/1000, 6)
+	return append(out, 'Z', '"')
+}
+
+// appendDigits appends the last digits of n: AppendFormat, which reads its layout each time, was a twentieth of what an answer with 20 messages
+// costs.
+func appendDigits(out []byte, n, digits int) []byte {
+	out = append(out, "000000"[:digits]...)
+	for i := len(out) - 1; n > 0 && digits > 0; i-- {
+		out[i] = byte('0' + n%10)
+		n /= 10
+		digits--
+	}
+	return out
 }
 
 // dateTimeForm is RFC 3339's date-time, which time.Parse takes more of: hours of one digit, a comma ahead of the fraction, offsets

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,15 @@ func TestDateTimesAreWrittenInUTC(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6999, time.FixedZone("", 3600))
 	assert.Equal(t, `"2026-01-02T02:04:05.000006Z"`, written(MarshalDateTime(at)))
 	assert.Equal(t, `"0001-01-01T00:00:00.000000Z"`, written(MarshalDateTime(time.Time{})), "no null for the zero time")
+}
+
+// The times of any year are written as the standard library would.
+func TestDateTimesAreWrittenAsByTheLibrary(t *testing.T) {
+	from := time.Date(-500, 1, 1, 0, 0, 0, 0, time.UTC)
+	for range 20_000 {
+		at := from.Add(time.Duration(rand.Int64())).AddDate(rand.IntN(11_000), 0, 0)
+		require.Equal(t, at.AppendFormat(nil, `"2006-01-02T15:04:05.000000Z"`), AppendDateTime(nil, at), at)
+	}
 }
 
 func TestErrorsShowNoMoreThanTheBeginning(t *testing.T) {

@@ -5,7 +5,8 @@
 --       7 'refuse' or 'trim' beyond that, 8 the largest element in bytes that is announced with the message in it,
 --       9 TTL of a created thread in seconds, 10 its relevance, 11 its context, 12 its metadata,
 --       then three for each message: id, type letter, body (store/element.go).
--- Reply: {'OK', epoch, how many were there already, then two for each message: sequence number and element}
+-- Reply: {'OK', epoch, how many were there already, the time in microseconds, then two for each message: its sequence number, and its
+--         element where it was there already, '' where it is new: then the caller knows it}
 --        {'NOT_FOUND'}  {'EXISTS'}  {'CONFLICT', current version}  {'ID_TAKEN', which message, from 1}
 --        {'FULL', how many messages the thread would hold, or where the oldest are trimmed how many are new}
 -- Cost: the same at any length of the thread.
@@ -50,7 +51,7 @@ local function same(element, kind, body)
   return k == kind and string.sub(element, from + length) == body
 end
 
-local reply = {'OK', thread.epoch, 0}
+local reply = {'OK', thread.epoch, 0, int(at)}
 local fresh, letters, pairs_of_ids, first = {}, {}, {}, {}
 for j = 1, count do
   local mid, kind, body = ARGV[FIRST + (j - 1) * 3], ARGV[FIRST + (j - 1) * 3 + 1], ARGV[FIRST + (j - 1) * 3 + 2]
@@ -59,23 +60,23 @@ for j = 1, count do
     element = redis.call('LINDEX', MESSAGES, int(there - thread.base - 1)) -- false where Redis has evicted the list
   end
   if not element and first[mid] then
-    there, element = reply[2 + first[mid] * 2], reply[3 + first[mid] * 2]
+    there = thread.seq + first[mid]
+    element = fresh[first[mid]]
   end
   if element then
     if not same(element, kind, body) then
       return {'ID_TAKEN', j}
     end
     reply[3] = reply[3] + 1
-    reply[2 + j * 2], reply[3 + j * 2] = tonumber(there), element
+    reply[3 + j * 2], reply[4 + j * 2] = there, element
   else
     local seq = thread.seq + #fresh + 1
-    element = int(seq) .. ':' .. int(at) .. ':' .. kind .. ':' .. #mid .. ':' .. mid .. body
-    fresh[#fresh + 1] = element
+    fresh[#fresh + 1] = int(seq) .. ':' .. reply[4] .. ':' .. kind .. ':' .. #mid .. ':' .. mid .. body
     pairs_of_ids[#pairs_of_ids + 1] = mid
     pairs_of_ids[#pairs_of_ids + 1] = int(seq)
     letters[kind] = (letters[kind] or 0) + 1
-    first[mid] = j
-    reply[2 + j * 2], reply[3 + j * 2] = seq, element
+    first[mid] = #fresh
+    reply[3 + j * 2], reply[4 + j * 2] = seq, ''
   end
 end
 
