@@ -56,7 +56,6 @@ end
 -- What becomes of it: of a message that is there the last step counts, and one that is not there is added once.
 local cut -- messages behind this number go
 local fresh, fresh_by_id, touched, order = {}, {}, {}, {}
-local unchanged = 0
 local results = {}
 for j = 1, count do
   local a = FIRST + (j - 1) * WIDTH
@@ -82,9 +81,6 @@ for j = 1, count do
           return {'MOVED', j}
         end
         now_there.gone, now_there.to_letter, now_there.to_body = false, kind, body
-        if now_there.letter == kind and now_there.body == body then
-          unchanged = unchanged + 1
-        end
       end
       results[j] = step ~= 'remove' and now_there
     elseif step == 'remove' and added then
@@ -108,6 +104,13 @@ local adding = {}
 for _, m in ipairs(fresh) do
   if not m.gone then
     adding[#adding + 1] = m
+  end
+end
+local unchanged = 0
+for j = 1, count do
+  local m = results[j]
+  if m and m.head and not m.gone and m.letter == m.to_letter and m.body == m.to_body then
+    unchanged = unchanged + 1
   end
 end
 local changing, removing = {}, {}
@@ -257,7 +260,9 @@ if thread.edits > edits_before then
   redis.call('LTRIM', EDITS, -KEPT_EDITS, -1)
   anew = anew or thread.edits - edits_before == redis.call('LLEN', EDITS)
 end
-trim(thread, most)
+if #adding > 0 then -- where nothing is added nothing is pushed out, even of a thread that is longer than a limit of today allows
+  trim(thread, most)
+end
 
 changed(thread, id, at, anew)
 local told
