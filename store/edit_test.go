@@ -285,7 +285,7 @@ func TestEditsAfter(t *testing.T) {
 		for i, want := range []MessageEdit{
 			{Kind: MessageUpdated, Number: 1, Version: 2, Seq: 2, MessageID: "m2"},
 			{Kind: MessageDeleted, Number: 2, Version: 3, Seq: 3, MessageID: "m3"},
-			{Kind: Truncated, Number: 3, Version: 4, Seq: 4},
+			{Kind: Truncated, Number: 3, Version: 4, Seq: 4, ThroughSeq: 5},
 		} {
 			got := *edits[i]
 			assert.NotZero(t, got.At)

@@ -37,7 +37,7 @@ type pageReader struct {
 	step  int
 	// pairs is set where no tool call shall be cut from its answers.
 	pairs *pairing
-	// base is the number of messages trimmed, as far as is known.
+	// base is the number ahead of the list, as far as is known.
 	base int
 }
 
@@ -171,7 +171,7 @@ func (r *pageReader) takePart(p *part) error {
 	if p.oldest.Epoch != p.epoch {
 		r.high = r.low - 1 // nothing of this incarnation is left
 	} else {
-		r.base, r.low = p.oldest.Seq, max(r.low, p.oldest.Seq+1)
+		r.base, r.low = p.base, max(r.low, p.base+1)
 	}
 	return nil
 }
