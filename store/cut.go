@@ -32,7 +32,7 @@ const (
 // stagedCut is what is staged of a thread that is cut.
 type stagedCut struct {
 	list, ids string
-	// cut is the number of the last message that stays.
+	// cut is the number of the last place that stays as it is.
 	cut int
 	// epoch, edits and base are those that the thread must still have; seq is up to where it is staged.
 	epoch            string
@@ -41,8 +41,8 @@ type stagedCut struct {
 	counts           map[string]int
 }
 
-// cutLong is the run of edit.lua of an edit that truncates, where the cut must be staged.
-func (t *Threads) cutLong(ctx context.Context, threadID string, c call, steps []Step, r *Read) (string, reply, *AgentState, error) {
+// cutLong is the run of edit.lua of an edit that truncates, where the cut must be staged up to a place.
+func (t *Threads) cutLong(ctx context.Context, threadID string, c call, steps []Step, cut int, r *Read) (string, reply, *AgentState, error) {
 	last := -1 // the last truncation is the one that counts; of what the reducer makes there is no second one
 	for i, step := range steps {
 		if step.do == "truncate" {
@@ -52,7 +52,7 @@ func (t *Threads) cutLong(ctx context.Context, threadID string, c call, steps []
 	place := len(c.args) - 5*(len(steps)-last)
 	keys := c.keys
 	for range stageAttempts {
-		k, err := t.stageCut(ctx, threadID, steps[last].seq)
+		k, err := t.stageCut(ctx, threadID, cut)
 		if err == nil {
 			c.args[place+2], c.args[place+3] = k.columns()
 			c.keys = append(slices.Clone(keys), k.list, k.ids)
@@ -71,9 +71,11 @@ func (t *Threads) cutLong(ctx context.Context, threadID string, c call, steps []
 		}
 		// By now there may be nothing that needs to be staged.
 		c.args[place+2], c.args[place+3], c.keys = "", "", keys
-		if status, reply, state, err := t.write(ctx, threadID, c, r); err != nil || status != "LONG" {
+		status, reply, state, err := t.write(ctx, threadID, c, r)
+		if err != nil || status != "LONG" {
 			return status, reply, state, err
 		}
+		cut = reply.int(0)
 	}
 	return "", nil, nil, fmt.Errorf("%w: %w", ErrUnavailable, errStageMoved)
 }

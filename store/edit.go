@@ -85,7 +85,7 @@ func (t *Threads) Edit(ctx context.Context, threadID string, e Edit, r *Read) (*
 	c := call{script: editScript, keys: t.keysOf(threadID).forScript(), args: args}
 	status, reply, state, err := t.write(ctx, threadID, c, r)
 	if status == "LONG" {
-		status, reply, state, err = t.cutLong(ctx, threadID, c, e.Steps, r)
+		status, reply, state, err = t.cutLong(ctx, threadID, c, e.Steps, reply.int(0), r)
 	}
 	if err != nil {
 		return nil, err

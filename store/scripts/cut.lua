@@ -7,7 +7,8 @@
 local MOST_CUT = 1000 -- how many places are emptied at once
 local LETTERS = {'H', 'A', 'S', 'T', 'F', 'C', 'O', 'X'}
 
--- The cut that leaves the messages in counts, by letter, as {live, how many go; counts, how the counts by letter change}.
+-- The cut that leaves the messages in counts, by letter, as {live, how many go; counts, how the counts by letter change; from, behind which
+-- place it begins, nil where all go; ids of those that go, where they are not staged; staged, up to where they are}.
 local function cut_to(counts)
   local plan = {live = 0, counts = {}, ids = {}}
   for i, n in ipairs(redis.call('HMGET', RECORD, unpack(LETTERS))) do
@@ -21,17 +22,20 @@ local function cut_to(counts)
 end
 
 -- Plans what cut_off does; of what is staged counts tells how many there are, as 'H=3,A=2', and head the 'epoch:edits:base:seq' of the thread
--- as it was then. Gives the plan, or nil and a status: 'LONG' where it must be staged, 'SHIFTED' where what is staged is not what it should be.
+-- as it was then. Gives the plan, or nil and an answer: {'LONG', ...} where it must be staged, {'SHIFTED'} where what is staged is not what it
+-- should be.
 local function plan_cut(thread, cut, counts, head)
-  if cut >= thread.seq or (run_of(element_at(thread, thread.seq)) or thread.seq + 1) <= cut + 1 then
-    return {live = 0, counts = {}, ids = {}}
-  elseif cut == thread.base then
+  if cut == thread.base and thread.seq > cut then
     return cut_to({})
+  end
+  cut = empty_up_to(thread, cut) -- what is empty already stays as it is
+  if cut >= thread.seq then
+    return {live = 0, counts = {}, ids = {}}
   elseif counts ~= '' then
     local seq = tonumber(string.match(head, '%d+$'))
     local is = thread.epoch .. ':' .. int(thread.edits) .. ':' .. int(thread.base) .. ':' .. int(seq)
     if head ~= is or redis.call('LLEN', KEYS[10]) ~= seq - thread.base or thread.seq - seq > MOST_CUT then
-      return nil, 'SHIFTED'
+      return nil, {'SHIFTED'}
     end
     local stay = {X = 0}
     for k, n in string.gmatch(counts, '(%a)=(%d+)') do
@@ -39,12 +43,12 @@ local function plan_cut(thread, cut, counts, head)
     end
     stay.X = stay.X + thread.seq - cut
     local plan = cut_to(stay)
-    plan.staged = seq
+    plan.staged, plan.from = seq, cut
     return plan
   elseif thread.seq - cut > MOST_CUT then
-    return nil, 'LONG'
+    return nil, {'LONG', cut}
   end
-  local plan = {live = 0, counts = {X = thread.seq - cut}, ids = {}}
+  local plan = {live = 0, counts = {X = thread.seq - cut}, ids = {}, from = cut}
   for _, element in ipairs(redis.call('LRANGE', MESSAGES, int(cut - thread.base), -1)) do
     local k, size, behind = string.match(element, '^%d+:%d+:(%a):(%d+):()')
     if k ~= 'X' then
@@ -57,8 +61,9 @@ local function plan_cut(thread, cut, counts, head)
 end
 
 -- Does what was planned. The caller counts, and has the keys of the thread get their expiries anew.
-local function cut_off(thread, cut, plan, at)
-  if cut == thread.base then
+local function cut_off(thread, plan, at)
+  local cut = plan.from
+  if not cut then
     redis.call('UNLINK', IDS)
     shed(thread, thread.seq)
   elseif plan.staged then

@@ -10,7 +10,7 @@
 --         element of what was put and has stayed, 0 and '' for others}
 --        {'NOT_FOUND'}  {'CONFLICT', current version}  {'FULL', as append.lua}
 --        {'MISSING', which step, from 1} where there is no message of the id  {'MOVED', which step} where its body is another one
---        {'LONG'} where a truncation must be staged  {'SHIFTED'} where what was staged is not what it should be
+--        {'LONG', up to which place} where a truncation must be staged  {'SHIFTED'} where what was staged is not what it should be
 -- Cost: that of an append, and some us for each message that goes, of a truncation for 1000 at most.
 
 local owner, id, expected, mode, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -126,13 +126,13 @@ for _, mid in ipairs(order) do
   end
 end
 
-local plan, status = {live = 0}, nil
+local plan, answer = {live = 0}, nil
 if cut and whole then
-  plan, status = plan_cut(thread, cut, counts_of_staged, head_of_staged)
+  plan, answer = plan_cut(thread, cut, counts_of_staged, head_of_staged)
   if not plan and expected ~= '' and tonumber(expected) ~= thread.version then
     return {'CONFLICT', thread.version}
   elseif not plan then
-    return {status}
+    return answer
   end
 end
 
@@ -180,7 +180,7 @@ else
 end
 
 if plan.live > 0 then
-  cut_off(thread, cut, plan, at)
+  cut_off(thread, plan, at)
   for k, n in pairs(plan.counts) do
     count_up(k, n)
   end
@@ -205,7 +205,7 @@ if #removing > 0 then
     note('D', m.seq, mid)
   end
   make_empty(thread, messages)
-  local to = empty_up_to(thread)
+  local to = empty_up_to(thread, thread.base)
   if to > thread.base then
     count_up('X', thread.base - to)
     shed(thread, to)

@@ -73,9 +73,8 @@ local function make_empty(thread, messages)
   end
 end
 
--- The number up to which all places at the beginning of the list are empty. Where there are very many runs of them, some are left.
-local function empty_up_to(thread)
-  local to = thread.base
+-- The number up to which all places behind a number are empty. Where there are very many runs of them, some are left.
+local function empty_up_to(thread, to)
   for _ = 1, 100 do
     local last
     if to < thread.seq then
