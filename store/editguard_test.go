@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -86,4 +88,58 @@ func TestEditCountsUnchanged(t *testing.T) {
 			assert.Equal(t, c.want, mustEdit(t, th, id, c.steps...).Unchanged, i)
 		}
 	})
+}
+
+// A doctor who counts the messages of a thread while some are deleted, changed and trimmed mends nothing that is right.
+func TestDoctorAmongEditors(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		for name, c := range map[string]struct {
+			trim   bool
+			change func(th *Threads)
+		}{
+			"deleted": {false, func(th *Threads) { mustEdit(t, th, "one", Remove("m7"), Remove("m240")) }},
+			"changed": {false, func(th *Threads) { mustEdit(t, th, "one", Put(speak(AI, "m7", "new"))) }},
+			"trimmed": {true, func(th *Threads) { mustAppend(t, th, "one", numbered(1000, 10)...) }},
+			"shed":    {false, func(th *Threads) { mustEdit(t, th, "one", Remove("m1"), Remove("m2")) }},
+		} {
+			for _, at := range []int{2, 3} { // ahead of which step that happens
+				s := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 250, c.trim })
+				th := s.For("ann")
+				mustCreate(t, th, "one", numbered(1, 250)...)
+				d := &doctor{s: s, Examination: Examination{Fix: true, Deep: true}, report: &Report{}}
+				steps := 0
+				s.rdb.AddHook(before{"examinemessages", func() {
+					if steps++; steps == at {
+						c.change(s.For("ann"))
+					}
+				}})
+				require.NoError(t, d.examineMessages(t.Context(), messagesOf{
+					name: threadName{owner: "ann", id: "one"}, epoch: string(mustGet(t, th, "one").Epoch),
+				}))
+				assert.Empty(t, d.list(), "%s %d", name, at)
+				assertSound(t, s)
+			}
+		}
+	})
+}
+
+// before is a hook of go-redis that does something ahead of each run of a script.
+type before struct {
+	script string
+	do     func()
+}
+
+func (b before) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (b before) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if run, ok := cmd.(scriptCmd); ok && run.name == b.script {
+			b.do()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (b before) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
