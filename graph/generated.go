@@ -1807,7 +1807,8 @@ type AgentState {
   ): [JSON!]!
   """
   The tool calls that AI messages have asked for and no TOOL message has answered yet, in the order in which they were asked for. They are
-  looked for among the last 1000 messages. A call without an id cannot be answered and is not among them.
+  looked for among the last 1000 messages, or 32 MiB of them, and 4 MiB of such with calls. A call without an id cannot be answered and is
+  not among them.
   """
   pendingToolCalls: [PendingToolCall!]!
   """
