@@ -274,6 +274,33 @@ func TestPagesOverEmptyPlaces(t *testing.T) {
 	})
 }
 
+// The default page of a thread with an empty place takes one round trip, as that of any other does.
+func TestPageOfAThreadWithEmptyPlaces(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		th := s.For("ann")
+		mustCreate(t, th, "one", numbered(1, 120)...)
+		mustEdit(t, th, "one", Remove("m60"))
+		watched := watch(s)
+		for _, c := range []struct {
+			r                Range
+			want             int
+			hasPrev, hasNext bool
+			trips            int
+		}{
+			{Range{Last: 50}, 50, true, false, 1}, {Range{First: 50}, 50, false, true, 1},
+			{Range{Last: 119}, 119, false, false, 2}, {Range{First: 119}, 119, false, false, 2}, // one place more than messages
+			{Range{Last: 120}, 119, false, false, 1}, {Range{First: 118}, 118, false, true, 2},
+		} {
+			trips := watched.of(func() {
+				page := readPage(t, th, "one", c.r)
+				assert.Equal(t, [3]any{c.want, c.hasPrev, c.hasNext}, [3]any{len(page.Messages), page.HasPrev, page.HasNext}, "%+v", c.r)
+			})
+			assert.Len(t, trips, c.trips, "%+v", c.r)
+		}
+	})
+}
+
 // A fork that is refused brings nothing, and leaves nothing behind.
 func TestForkRefusedLeavesNothing(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
