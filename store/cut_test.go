@@ -317,3 +317,30 @@ func TestForkRefusedLeavesNothing(t *testing.T) {
 		nothingStaged(t, s)
 	})
 }
+
+// Who writes all messages anew and gets no answer sends it again: nothing is done twice, between empty places either.
+func TestAllAnewAgain(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		th := s.For("ann")
+		version := mustCreate(t, th, "one", numbered(1, 150)...).Version
+		anew := Edit{Steps: []Step{TruncateAfter(0)}, ExpectedVersion: &version}
+		for _, m := range numbered(10, 120) {
+			anew.Steps = append(anew.Steps, Put(m))
+		}
+		once, err := th.Edit(t.Context(), "one", anew, &everything)
+		require.NoError(t, err)
+		again, err := th.Edit(t.Context(), "one", anew, &everything)
+		require.NoError(t, err)
+		assert.Equal(t, [3]int{150, 0, 120}, [3]int{once.Removed, again.Removed, again.Unchanged})
+		assert.Equal(t, textsOf(once.State), textsOf(again.State))
+		assert.Equal(t, once.State.Version, again.State.Version)
+		mustEdit(t, th, "one", Remove("m11"), Remove("m80"))
+		anew.Steps = slices.DeleteFunc(anew.Steps, func(s Step) bool { return s.id == "m11" || s.id == "m80" })
+		anew.ExpectedVersion = nil
+		got, err := th.Edit(t.Context(), "one", anew, nil)
+		require.NoError(t, err)
+		assert.Equal(t, [2]int{0, 118}, [2]int{got.Removed, got.Unchanged})
+		assertSound(t, s)
+	})
+}

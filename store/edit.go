@@ -35,7 +35,8 @@ func Put(m *Message) Step { return Step{do: "put", id: m.MessageID, put: m} }
 // Remove removes the message of that id, which must be there. Its number stays without a message.
 func Remove(messageID string) Step { return Step{do: "remove", id: messageID} }
 
-// TruncateAfter removes all messages behind a sequence number, ahead of what other steps do. Their numbers stay without messages.
+// TruncateAfter removes all messages behind a sequence number, ahead of what other steps do. Their numbers stay without messages. Where that
+// would be all of the thread those stay, with their numbers, with which the thread begins just as the steps behind this one put them.
 func TruncateAfter(seq int) Step { return Step{do: "truncate", seq: seq} }
 
 // swap is Put for a message that must be there with this body.

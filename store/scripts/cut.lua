@@ -21,6 +21,32 @@ local function cut_to(counts)
   return plan
 end
 
+-- The number up to which the thread has just those messages that are put first where all are removed: they stay. So a call that is sent again
+-- changes nothing, and a list that is written anew keeps the numbers and cursors of its beginning. put gives id, letter and body of each.
+local function kept_by(thread, put)
+  local seq, cut, i = thread.base + 1, thread.base, 1
+  local first, elements = seq, {}
+  local mid, kind, body = put(i)
+  while mid and seq <= thread.seq do
+    if not elements[seq - first + 1] then
+      first, elements = seq, redis.call('LRANGE', MESSAGES, int(seq - thread.base - 1), int(seq - thread.base + 48))
+    end
+    local element = elements[seq - first + 1]
+    local _, last = run_of(element)
+    if last then
+      seq = last + 1
+    else
+      local k, size, from = string.match(element, '^%d+:%d+:(%a):(%d+):()')
+      if k ~= kind or string.sub(element, from) ~= mid .. body or tonumber(size) ~= #mid then
+        break
+      end
+      cut, seq, i = seq, seq + 1, i + 1
+      mid, kind, body = put(i)
+    end
+  end
+  return thread.seq - cut > MOST_CUT and thread.base or cut -- to remove all costs less than to stage what stays
+end
+
 -- Plans what cut_off does; of what is staged counts tells how many there are, as 'H=3,A=2', and head the 'epoch:edits:base:seq' of the thread
 -- as it was then. Gives the plan, or nil and an answer: {'LONG', ...} where it must be staged, {'SHIFTED'} where what is staged is not what it
 -- should be.

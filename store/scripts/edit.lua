@@ -4,8 +4,9 @@
 --         'put', id, type letter, body, ''       in the place of the message of that id, or behind the others where there is none
 --         'swap', id, type letter, body, old     in the place of the message of that id, if its body is the old one
 --         'remove', id, '', '', ''               leaves an empty place, see store/element.go
---         'truncate', number, counts, head, ''   the same with all messages behind that number; ahead of all other steps. counts and head
---                                                are '' unless the cut is staged, see cut.lua
+--         'truncate', number, counts, head, ''   the same with all messages behind that number; ahead of all other steps. Where that is
+--                                                all of them, those stay that are there just as they are put next. counts and head are
+--                                                '' unless the cut is staged, see cut.lua
 -- Reply: {'OK', epoch, how many puts have changed nothing, how many messages were removed, then two for each step: sequence number and
 --         element of what was put and has stayed, 0 and '' for others}
 --        {'NOT_FOUND'}  {'CONFLICT', current version}  {'FULL', as append.lua}
@@ -64,6 +65,14 @@ for j = 1, count do
   local step, mid, kind, body, old = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   if step == 'truncate' then
     cut = math.max(tonumber(mid), thread.base)
+    if whole and cut == thread.base then
+      cut = kept_by(thread, function(i)
+        local b = a + i * WIDTH
+        if ARGV[b] == 'put' then
+          return ARGV[b + 1], ARGV[b + 2], ARGV[b + 3]
+        end
+      end)
+    end
     counts_of_staged, head_of_staged = kind, body
     results[j] = false
   else
