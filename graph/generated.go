@@ -170,14 +170,15 @@ type ComplexityRoot struct {
 	}
 
 	MessageChange struct {
-		Cursor    func(childComplexity int) int
-		Kind      func(childComplexity int) int
-		Message   func(childComplexity int) int
-		MessageID func(childComplexity int) int
-		Seq       func(childComplexity int) int
-		ThreadID  func(childComplexity int) int
-		Timestamp func(childComplexity int) int
-		Version   func(childComplexity int) int
+		Cursor     func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Message    func(childComplexity int) int
+		MessageID  func(childComplexity int) int
+		Seq        func(childComplexity int) int
+		ThreadID   func(childComplexity int) int
+		ThroughSeq func(childComplexity int) int
+		Timestamp  func(childComplexity int) int
+		Version    func(childComplexity int) int
 	}
 
 	MessageConnection struct {
@@ -912,6 +913,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MessageChange.ThreadID(childComplexity), true
+	case "MessageChange.throughSeq":
+		if e.ComplexityRoot.MessageChange.ThroughSeq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageChange.ThroughSeq(childComplexity), true
 	case "MessageChange.timestamp":
 		if e.ComplexityRoot.MessageChange.Timestamp == nil {
 			break
@@ -1800,7 +1807,8 @@ type AgentState {
   ): [JSON!]!
   """
   The tool calls that AI messages have asked for and no TOOL message has answered yet, in the order in which they were asked for. They are
-  looked for among the last 1000 messages. A call without an id cannot be answered and is not among them.
+  looked for among the last 1000 messages, or 32 MiB of them, and 4 MiB of such with calls. A call without an id cannot be answered and is
+  not among them.
   """
   pendingToolCalls: [PendingToolCall!]!
   """
@@ -2828,8 +2836,10 @@ type MessageChange {
   threadId: ID!
   "The id of the message; null for TRUNCATED."
   messageId: ID
-  "The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it, up to the change, are gone."
+  "The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it up to ` + "`" + `throughSeq` + "`" + ` are gone."
   seq: Int!
+  "For TRUNCATED: the place of the last message that is gone; later ones stay, even if they have come before this change. Null otherwise."
+  throughSeq: Int
   "For UPDATED: what the message is now; null where it has been deleted since. Null otherwise."
   message: Message
   "The version of the thread with the change."
@@ -3119,6 +3129,8 @@ func (ec *executionContext) childFields_MessageChange(ctx context.Context, field
 		return ec.fieldContext_MessageChange_messageId(ctx, field)
 	case "seq":
 		return ec.fieldContext_MessageChange_seq(ctx, field)
+	case "throughSeq":
+		return ec.fieldContext_MessageChange_throughSeq(ctx, field)
 	case "message":
 		return ec.fieldContext_MessageChange_message(ctx, field)
 	case "version":
@@ -6189,6 +6201,29 @@ func (ec *executionContext) _MessageChange_seq(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_MessageChange_seq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "Int")
+}
+
+func (ec *executionContext) _MessageChange_throughSeq(ctx context.Context, field graphql.CollectedField, obj *MessageChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MessageChange_throughSeq(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ThroughSeq, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MessageChange_throughSeq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MessageChange", field, false, false, "Int")
 }
 
@@ -12505,6 +12540,11 @@ func (ec *executionContext) _MessageChange(ctx context.Context, sel ast.Selectio
 		case "seq":
 			out.Values[i] = ec._MessageChange_seq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "throughSeq":
+			out.Values[i] = ec._MessageChange_throughSeq(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "message":

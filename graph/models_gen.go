@@ -305,8 +305,10 @@ type MessageChange struct {
 	ThreadID string `json:"threadId"`
 	// The id of the message; null for TRUNCATED.
 	MessageID *string `json:"messageId,omitempty"`
-	// The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it, up to the change, are gone.
+	// The place of the message in its thread. For TRUNCATED that of the last one that was kept: all behind it up to `throughSeq` are gone.
 	Seq int `json:"seq"`
+	// For TRUNCATED: the place of the last message that is gone; later ones stay, even if they have come before this change. Null otherwise.
+	ThroughSeq *int `json:"throughSeq,omitempty"`
 	// For UPDATED: what the message is now; null where it has been deleted since. Null otherwise.
 	Message *store.Message `json:"message,omitempty"`
 	// The version of the thread with the change.

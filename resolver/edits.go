@@ -201,7 +201,9 @@ func messageChangeOf(e *store.MessageEdit) *graph.MessageChange {
 		Kind: messageChangeKinds[e.Kind], ThreadID: e.ThreadID, Seq: e.Seq, Message: e.Message, Version: e.Version,
 		Timestamp: e.At, Cursor: e.Cursor(),
 	}
-	if e.MessageID != "" {
+	if e.Kind == store.Truncated {
+		c.ThroughSeq = &e.ThroughSeq
+	} else {
 		c.MessageID = &e.MessageID
 	}
 	return c

@@ -58,19 +58,24 @@ func (d *doctor) examineMessages(ctx context.Context, m messagesOf) error {
 type walked struct{ ids, counts, malformed bool }
 
 // walk goes through a thread once. Each step is of one instant and makes things only truer; the counts are compared, and set, only if
-// no message has come or gone since the first step.
+// no message has come, gone or changed since the first step.
 func (d *doctor) walk(ctx context.Context, m messagesOf) (w walked, err error) {
 	var counts [8]int
 	from, base, seq := 1, 0, 1
+	begun, first, edits := false, 0, 0
 	for from <= seq {
 		r, err := d.ask(ctx, m, call{script: examineMessages(d.Fix), args: []any{m.epoch, from, from + messageStep - 1, d.mode()}})
 		if err != nil {
 			return w, err
 		}
 		if base, seq = r.int(0), r.int(1); from <= base { // the oldest messages are gone; start where they begin
-			counts, from = [8]int{}, base+1
+			counts, from, begun = [8]int{}, base+1, false
 			continue
 		}
+		if begun && (base != first || r.int(12) != edits) { // of what was counted already something may be gone, or of another type
+			return w, errMoved
+		}
+		begun, first, edits = true, base, r.int(12)
 		w.ids, w.malformed = w.ids || r.int(2) > 0, w.malformed || r.int(3) > 0
 		d.report.Examined.Messages += int64(max(0, min(messageStep, seq-from+1)))
 		for i := range counts {
@@ -85,6 +90,7 @@ func (d *doctor) walk(ctx context.Context, m messagesOf) (w walked, err error) {
 	for _, n := range counts {
 		args = append(args, n)
 	}
+	args = append(args, edits)
 	r, err := d.ask(ctx, m, call{script: examineCounts(d.Fix), args: args})
 	w.counts = err == nil && r.int(0) == 1
 	return w, err

@@ -12,7 +12,13 @@ import (
 //go:embed scripts/edit.lua
 var luaEdit string
 
-var editScript = newScript(luaEdit, true)
+//go:embed scripts/places.lua
+var luaPlaces string
+
+//go:embed scripts/cut.lua
+var luaCut string
+
+var editScript = newScript(luaEdit, true, luaPlaces, luaCut)
 
 // Step is one change of the messages of a thread: Put, Remove or TruncateAfter.
 type Step struct {
@@ -29,7 +35,8 @@ func Put(m *Message) Step { return Step{do: "put", id: m.MessageID, put: m} }
 // Remove removes the message of that id, which must be there. Its number stays without a message.
 func Remove(messageID string) Step { return Step{do: "remove", id: messageID} }
 
-// TruncateAfter removes all messages behind a sequence number, ahead of what other steps do. Their numbers stay without messages.
+// TruncateAfter removes all messages behind a sequence number, ahead of what other steps do. Their numbers stay without messages. Where that
+// would be all of the thread those stay, with their numbers, with which the thread begins just as the steps behind this one put them.
 func TruncateAfter(seq int) Step { return Step{do: "truncate", seq: seq} }
 
 // swap is Put for a message that must be there with this body.
@@ -58,7 +65,8 @@ type Edited struct {
 
 // Edit changes messages that a thread has and adds others, all steps or none, as one change, and reads the thread back as r says; nil
 // reads nothing. Where everything is so already nothing is changed, and ExpectedVersion does not matter. Errors: ErrNotFound,
-// *MessageMissingError, *ConflictError, *LimitError. One round trip, and the extra ones of Get.
+// *MessageMissingError, *ConflictError, *LimitError, and ErrUnavailable where others change the messages all the time while there are more
+// than a thousand to be cut off behind some that stay. One round trip, and the extra ones of Get; in that case some for each thousand.
 func (t *Threads) Edit(ctx context.Context, threadID string, e Edit, r *Read) (*Edited, error) {
 	args := t.newThreadArgs(threadID, e.CreateIfMissing, e.ExpectedVersion, 5*len(e.Steps))
 	for _, step := range e.Steps {
@@ -70,12 +78,16 @@ func (t *Threads) Edit(ctx context.Context, threadID string, e Edit, r *Read) (*
 			}
 		}
 		if step.do == "truncate" {
-			args = append(args, step.do, step.seq, "", "", "")
+			args = append(args, step.do, step.seq, "", "", "") // the columns of a staged cut
 		} else {
 			args = append(args, step.do, step.id, letter, body, step.body)
 		}
 	}
-	status, reply, state, err := t.write(ctx, threadID, editScript, args, r)
+	c := call{script: editScript, keys: t.keysOf(threadID).forScript(), args: args}
+	status, reply, state, err := t.write(ctx, threadID, c, r)
+	if status == "LONG" {
+		status, reply, state, err = t.cutLong(ctx, threadID, c, e.Steps, reply.int(0), r)
+	}
 	if err != nil {
 		return nil, err
 	}

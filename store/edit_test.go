@@ -54,6 +54,11 @@ func TestEdit(t *testing.T) {
 			{"add and remove", []Step{Put(say("m4", "a")), Put(say("m5", "b")), Remove("m4")}, []string{"1 m1 text 1", "2 m2 text 2", "3 m3 text 3", "4 m5 b"}, 0, 0, 0},
 			{"truncate", []Step{TruncateAfter(1)}, []string{"1 m1 text 1"}, 2, 0, 1},
 			{"truncate all", []Step{TruncateAfter(0)}, nil, 3, 0, 1},
+			{"all anew as it is", []Step{TruncateAfter(0), Put(say("m1", "text 1")), Put(say("m2", "text 2")), Put(say("m3", "text 3"))}, []string{"1 m1 text 1", "2 m2 text 2", "3 m3 text 3"}, 0, 3, 0},
+			{"all anew, and more", []Step{TruncateAfter(0), Put(say("m1", "text 1")), Put(say("m2", "new")), Put(say("m3", "text 3"))}, []string{"1 m1 text 1", "4 m2 new", "5 m3 text 3"}, 2, 1, 1},
+			{"all anew but the first", []Step{TruncateAfter(0), Put(say("m2", "text 2")), Put(say("m1", "text 1"))}, []string{"4 m2 text 2", "5 m1 text 1"}, 3, 0, 1},
+			{"all anew and twice", []Step{TruncateAfter(0), Put(say("m1", "text 1")), Put(say("m1", "new"))}, []string{"1 m1 new"}, 2, 0, 2},
+			{"all anew and away", []Step{TruncateAfter(0), Put(say("m1", "text 1")), Remove("m1")}, nil, 3, 0, 2},
 			{"truncate nothing", []Step{TruncateAfter(3)}, []string{"1 m1 text 1", "2 m2 text 2", "3 m3 text 3"}, 0, 0, 0},
 			{"truncate and put again", []Step{TruncateAfter(1), Put(say("m2", "text 2"))}, []string{"1 m1 text 1", "4 m2 text 2"}, 2, 0, 1},
 			{"all at once", []Step{TruncateAfter(2), Put(say("m1", "new")), Remove("m2"), Put(say("m9", "more"))}, []string{"1 m1 new", "4 m9 more"}, 2, 0, 3},
@@ -285,7 +290,7 @@ func TestEditsAfter(t *testing.T) {
 		for i, want := range []MessageEdit{
 			{Kind: MessageUpdated, Number: 1, Version: 2, Seq: 2, MessageID: "m2"},
 			{Kind: MessageDeleted, Number: 2, Version: 3, Seq: 3, MessageID: "m3"},
-			{Kind: Truncated, Number: 3, Version: 4, Seq: 4},
+			{Kind: Truncated, Number: 3, Version: 4, Seq: 4, ThroughSeq: 5},
 		} {
 			got := *edits[i]
 			assert.NotZero(t, got.At)

@@ -21,7 +21,7 @@ var editsScript = newScript(luaEdits, false)
 
 // A change of a message that was there already lies in its thread's list of them as
 //
-//	<number>:<time in microseconds>:<kind>:<version>:<seq>:<message id, to the end>
+//	<number>:<time in microseconds>:<kind>:<version>:<seq>:<message id, to the end; of a truncation the last number that went>
 //
 // The numbers count from 1 without gaps; the last thousand are kept (scripts/edit.lua).
 
@@ -45,9 +45,10 @@ type MessageEdit struct {
 	At     time.Time
 	// Version is that of the thread with the change.
 	Version int
-	// Seq and MessageID name the message. For Truncated Seq is the number behind which all messages went, and MessageID is empty.
-	Seq       int
-	MessageID string
+	// Seq and MessageID name the message. For Truncated Seq is the number behind which all messages went, up to ThroughSeq, and MessageID is
+	// empty.
+	Seq, ThroughSeq int
+	MessageID       string
 	// Message is what the message is now; nil where it is gone.
 	Message *Message
 }
@@ -150,6 +151,13 @@ func (t *Threads) edit(threadID string, epoch Epoch, entry, element string) (*Me
 	e := &MessageEdit{
 		Kind: EditKind(parts[2][0]), ThreadID: threadID, Epoch: epoch, Number: int(numbers[0]), At: time.UnixMicro(numbers[1]).UTC(),
 		Version: int(numbers[2]), Seq: int(numbers[3]), MessageID: parts[5],
+	}
+	if e.Kind == Truncated {
+		through, err := strconv.Atoi(e.MessageID)
+		if err != nil {
+			return nil, errEdit
+		}
+		e.ThroughSeq, e.MessageID = through, ""
 	}
 	if element == "" {
 		return e, nil

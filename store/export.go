@@ -226,7 +226,7 @@ func (x *exporter) rest(ctx context.Context, th *Threads, id string, head Head, 
 		if err := th.readParts(ctx, []*part{p}); err != nil {
 			return err
 		}
-		if p.oldest.Epoch != head.Epoch || p.oldest.Seq >= p.from {
+		if p.oldest.Epoch != head.Epoch || p.base >= p.from {
 			return errShifted
 		}
 		if len(p.elements) == 0 {
@@ -236,7 +236,7 @@ func (x *exporter) rest(ctx context.Context, th *Threads, id string, head Head, 
 		for _, e := range p.elements {
 			size += len(e.body) + len(e.id)
 		}
-		base, mean = p.oldest.Seq, size/len(p.elements)
+		base, mean = p.base, size/len(p.elements)
 		if err := take(p.elements); err != nil {
 			return err
 		}

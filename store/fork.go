@@ -12,25 +12,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-//go:embed scripts/stage.lua
-var luaStage string
-
 //go:embed scripts/fork.lua
 var luaFork string
 
-var (
-	stageScript = newScript(luaStage, true)
-	forkScript  = newScript(luaFork, true)
-)
+var forkScript = newScript(luaFork, true)
 
-const (
-	// stageFor is how long what was brought of a thread stays where its fork is given up.
-	stageFor = 10 * time.Minute
-	// stageBatch is how many messages are brought at first; then as many as are likely to have stageBytes.
-	stageBatch, stageBytes, mostStaged = 100, 2 << 20, 1000
-	// forkAttempts is how often a thread is begun anew whose messages were changed while they were brought.
-	forkAttempts = 5
-)
+// bringBatch is how many messages are brought at first; then as many as are likely to have bringBytes, but no more than four times as many,
+// since the next ones may be larger.
+const bringBatch, bringBytes = 100, 1 << 20
 
 // Fork says what a new thread is made of.
 type Fork struct {
@@ -44,28 +33,25 @@ type Fork struct {
 // ErrNoSuchPlace says that a thread does not have all messages up to a number: it has never had so many, or the oldest were trimmed.
 var ErrNoSuchPlace = errors.New("the thread has no such place")
 
-// errForkMoved says that a thread was changed while it was copied.
-var errForkMoved = errors.New("store: the thread has changed while it was copied")
-
 // Fork makes the thread newID of the beginning of another one: its messages with their ids, numbers and times, and all that the other
 // one is beside its version and times; and reads it as r says. It is of one instant of the other thread, and nothing is seen of the new
 // one before it is whole. Errors: ErrNotFound, ErrExists, ErrNoSuchPlace, and ErrUnavailable where the messages are changed all the time.
-// Three round trips, and two for each further megabyte or so.
+// Five round trips, and two for each further megabyte or so.
 func (t *Threads) Fork(ctx context.Context, threadID, newID string, f Fork, r *Read) (*AgentState, error) {
 	if _, err := t.adoptAbsent(ctx, threadID, newID); err != nil {
 		return nil, err
 	}
-	for range forkAttempts {
+	for range stageAttempts {
 		state, err := t.fork(ctx, threadID, newID, f, r)
-		if !errors.Is(err, errForkMoved) {
+		if !errors.Is(err, errStageMoved) {
 			return state, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errForkMoved)
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errStageMoved)
 }
 
 // copied are the fields of a record that a fork takes over as they are.
-var copied = []string{"plan", "toolcalls"}
+var copied = []string{"plan", "toolcalls", "trimmed"}
 
 // forking is a fork under way.
 type forking struct {
@@ -83,27 +69,45 @@ var forkFields = append([]string{"epoch", "seq", "base", "edits", "expires", "tt
 
 func (t *Threads) fork(ctx context.Context, threadID, newID string, f Fork, r *Read) (*AgentState, error) {
 	k := &forking{Threads: t, source: t.keysOf(threadID), target: t.keysOf(newID), counts: make(map[string]int)}
-	stage := t.store.keys.bucketKey(k.target.bucket, "f:"+string(randomEpoch()))
-	k.list, k.ids = stage+":m", stage+":i"
+	k.list, k.ids = t.store.stageKeys(k.target.bucket)
 	var err error
 	if k.head, err = k.read(ctx); err != nil {
 		return nil, err
 	}
 	in := recordReader{values: k.head}
-	seq, base := int(in.int("seq")), int(in.int("base"))
+	seq, base, trimmed := int(in.int("seq")), int(in.int("base")), int(in.int("base"))
+	if _, ok := k.head["trimmed"]; ok {
+		trimmed = int(in.int("trimmed"))
+	}
 	if f.UpTo != nil {
-		if *f.UpTo > seq || *f.UpTo < base {
+		if *f.UpTo > seq || *f.UpTo < trimmed {
 			return nil, ErrNoSuchPlace
 		}
 		seq = *f.UpTo
+		base = min(base, seq) // up to there all may have been removed
 	}
+	// This look is cheap; to bring what nobody will have is not.
+	if taken, err := t.heads(ctx, []string{newID}); err != nil {
+		return nil, err
+	} else if taken[0].Epoch != "" {
+		return nil, ErrExists
+	}
+	state, err := k.bringAndFinish(ctx, newID, f, seq, base, r)
+	if err != nil {
+		t.store.unstage(ctx, k.list, k.ids)
+	}
+	return state, err
+}
+
+// bringAndFinish brings the messages, and makes the thread of them where they are still those of one instant.
+func (k *forking) bringAndFinish(ctx context.Context, newID string, f Fork, seq, base int, r *Read) (*AgentState, error) {
 	if err := k.bring(ctx, base, seq); err != nil {
 		return nil, err
 	}
 	if now, err := k.read(ctx); err != nil {
 		return nil, err
 	} else if now["epoch"] != k.head["epoch"] || now["edits"] != k.head["edits"] || now["base"] != k.head["base"] {
-		return nil, errForkMoved
+		return nil, errStageMoved
 	}
 	return k.finish(ctx, newID, f, seq, base, r)
 }
@@ -127,14 +131,14 @@ func (k *forking) read(ctx context.Context) (map[string]string, error) {
 
 // bring brings the places behind base up to seq.
 func (k *forking) bring(ctx context.Context, base, seq int) error {
-	for batch := stageBatch; base+k.staged < seq; {
+	for batch := bringBatch; base+k.staged < seq; {
 		from := k.staged
 		elements, err := k.store.rdb.LRange(ctx, k.source.messages, int64(from), int64(min(from+batch, seq-base)-1)).Result()
 		if err != nil {
 			return translate(err)
 		}
 		if len(elements) == 0 {
-			return errForkMoved
+			return errStageMoved
 		}
 		bytes, ids := 0, make([]any, 0, 2*len(elements))
 		args := append(make([]any, 0, 3+3*len(elements)), k.staged, stageFor.Milliseconds(), len(elements))
@@ -144,7 +148,7 @@ func (k *forking) bring(ctx context.Context, base, seq int) error {
 				return err
 			}
 			if e.seq != base+from+i+1 {
-				return errForkMoved // the oldest were trimmed meanwhile
+				return errStageMoved // the oldest were trimmed meanwhile
 			}
 			k.counts[e.letter]++
 			if e.letter != removedLetter {
@@ -158,12 +162,12 @@ func (k *forking) bring(ctx context.Context, base, seq int) error {
 		case err != nil:
 			return err
 		case status == "LOST":
-			return errForkMoved
+			return errStageMoved
 		case status != "OK":
 			return statusError(status, reply)
 		}
 		k.staged += len(elements)
-		batch = max(1, min(stageBytes*len(elements)/max(bytes, 1), mostStaged))
+		batch = max(1, min(4*len(elements), bringBytes*len(elements)/max(bytes, 1), mostStaged))
 	}
 	return nil
 }
@@ -197,7 +201,7 @@ func (k *forking) finish(ctx context.Context, newID string, f Fork, seq, base in
 	case err != nil:
 		return nil, err
 	case status == "LOST":
-		return nil, errForkMoved
+		return nil, errStageMoved
 	case status != "OK":
 		return nil, statusError(status, reply)
 	case r == nil:

@@ -93,7 +93,7 @@ func (k PageKey) bounds(s *AgentState) (low, high int, err error) {
 		if err := s.CheckCursor(c); err != nil {
 			return 0, 0, err
 		}
-		low = c.Seq + 1
+		low = max(low, c.Seq+1) // behind the cursor all may have been removed, with their places
 	}
 	if k.Before != "" {
 		c, err := ParseCursor(k.Before)
@@ -112,8 +112,8 @@ func (k PageKey) bounds(s *AgentState) (low, high int, err error) {
 // incarnation, where messages behind it were trimmed, or where it lies beyond the end, which means that Redis has lost
 // messages that a reader has already seen.
 func (s *AgentState) CheckCursor(c Cursor) error {
-	if c.Epoch != s.Epoch || c.Seq < s.Base || c.Seq > s.Seq {
-		return &CursorExpiredError{Oldest: Cursor{Epoch: s.Epoch, Seq: s.Base}}
+	if c.Epoch != s.Epoch || c.Seq < s.Trimmed || c.Seq > s.Seq {
+		return &CursorExpiredError{Oldest: Cursor{Epoch: s.Epoch, Seq: s.Trimmed}}
 	}
 	return nil
 }

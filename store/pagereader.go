@@ -37,7 +37,7 @@ type pageReader struct {
 	step  int
 	// pairs is set where no tool call shall be cut from its answers.
 	pairs *pairing
-	// base is the number of messages trimmed, as far as is known.
+	// base is the number ahead of the list, as far as is known.
 	base int
 }
 
@@ -147,7 +147,15 @@ func (r *pageReader) enough() bool {
 	if r.pairs != nil {
 		return r.pairs.done(len(r.found))
 	}
+	if r.counted() {
+		return len(r.found) >= r.size()
+	}
 	return len(r.found) > r.size()
+}
+
+// counted tells whether the counts of the thread say if there are more messages than were found: between cursors they do not.
+func (r *pageReader) counted() bool {
+	return r.pairs == nil && r.key.After == "" && r.key.Before == ""
 }
 
 // size is how many messages the page may hold.
@@ -171,7 +179,7 @@ func (r *pageReader) takePart(p *part) error {
 	if p.oldest.Epoch != p.epoch {
 		r.high = r.low - 1 // nothing of this incarnation is left
 	} else {
-		r.base, r.low = p.oldest.Seq, max(r.low, p.oldest.Seq+1)
+		r.base, r.low = p.base, max(r.low, p.base+1)
 	}
 	return nil
 }
@@ -188,7 +196,7 @@ func (r *pageReader) close(owner string) error {
 		r.found = nil
 	}
 	if n := r.size(); r.letters != nil && !r.key.CountOnly {
-		more := len(r.found) > n
+		more := len(r.found) > n || r.counted() && r.low <= r.high && r.page.Total > len(r.found)
 		r.found = r.found[:min(len(r.found), n)]
 		if r.forward() {
 			r.page.HasNext = more

@@ -17,12 +17,12 @@ const (
 )
 
 // part is a run of messages to read of a thread that was read before and may have moved on since, so what it is now comes with
-// them: elements are missing only where they lie before oldest, or all of them where that is of another incarnation (of none,
-// where the thread is gone).
+// them: elements are missing only up to base, or all of them where oldest is of another incarnation (of none, where the thread is gone).
+// Of those that are missing the ones behind oldest were removed, the others trimmed.
 type part struct {
 	threadID string
 	epoch    Epoch
-	// from and to are sequence numbers, both included; base is how many messages had been trimmed.
+	// from and to are sequence numbers, both included; base is the number ahead of the list.
 	from, to, base int
 
 	elements []element
@@ -96,25 +96,31 @@ func (p *part) isBehind() bool {
 
 // read takes in what the commands brought; it is not done where more was trimmed meanwhile than was allowed for.
 func (p *part) read() (done bool, err error) {
-	if p.oldest, err = oldestOf(p.head); err != nil || p.oldest.Epoch != p.epoch || p.oldest.Seq >= p.to {
+	was := p.base
+	if p.oldest, p.base, err = beginningOf(p.head); err != nil || p.oldest.Epoch != p.epoch || p.base >= p.to {
 		return true, err
 	}
 	// Trimming moves what is left to lower places, by no more than the slack.
-	if p.oldest.Seq-p.base <= p.slack {
+	if p.base-was <= p.slack {
 		p.elements, err = pick(p.list.Val(), p.from, p.to)
 		return true, err
 	}
-	p.base, p.slack = p.oldest.Seq, max(4*p.slack, trimSlack)
+	p.slack = max(4*p.slack, trimSlack)
 	return false, nil
 }
 
 // headOfParts are the fields of a record that are read with parts.
-var headOfParts = []string{"epoch", "base", "seq"}
+var headOfParts = []string{"epoch", "base", "seq", "trimmed"}
 
-// oldestOf makes the position ahead of a thread's oldest message of the fields epoch and base of its record.
-func oldestOf(head *redis.SliceCmd) (Cursor, error) {
+// beginningOf gives the oldest position that a thread goes back to, and the number ahead of its list, of the fields of its record.
+func beginningOf(head *redis.SliceCmd) (oldest Cursor, base int, err error) {
 	in := recordReader{values: valuesOf(headOfParts, head)}
-	return Cursor{Epoch: Epoch(in.values["epoch"]), Seq: int(in.int("base"))}, in.err
+	base = int(in.int("base"))
+	oldest = Cursor{Epoch: Epoch(in.values["epoch"]), Seq: base}
+	if _, ok := in.values["trimmed"]; ok {
+		oldest.Seq = int(in.int("trimmed"))
+	}
+	return oldest, base, in.err
 }
 
 // pick takes from a part of the list the elements with the sequence numbers from to to.

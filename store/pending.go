@@ -14,10 +14,11 @@ var luaPending string
 var pendingScript = newScript(luaPending, false)
 
 const (
-	// pendingPlaces is among how many messages at the end of a thread calls without answers are looked for, and pendingBytes bounds what is
-	// read of them.
-	pendingPlaces = 1000
-	pendingBytes  = 4 << 20
+	// pendingMessages is among how many messages at the end of a thread calls without answers are looked for, and pendingLooked among how
+	// many bytes of them: a Redis that looks through more does nothing else for too long. pendingBytes bounds what is read of them.
+	pendingMessages = 1000
+	pendingLooked   = 32 << 20
+	pendingBytes    = 4 << 20
 )
 
 // PendingToolCall is a tool call that waits for its answer.
@@ -34,7 +35,7 @@ type PendingToolCall struct {
 func (t *Threads) fillPending(ctx context.Context, states []*AgentState) error {
 	calls := make([]call, len(states))
 	for i, s := range states {
-		calls[i] = call{script: pendingScript, keys: t.keysOf(s.ThreadID).forScript(), args: []any{pendingPlaces, pendingBytes}}
+		calls[i] = call{script: pendingScript, keys: t.keysOf(s.ThreadID).forScript(), args: []any{pendingMessages, pendingBytes, pendingLooked}}
 	}
 	var failed error
 	err := t.runAll(ctx, calls, func(i int, status string, r reply) {

@@ -24,7 +24,7 @@ type Read struct {
 // baseFields are always read; the letters are the counters of the message types.
 var baseFields = []string{
 	"epoch", "seq", "base", "version", "created", "updated", "expires", "ttl", "relevant", "H", "A", "S", "T", "F", "C", "O",
-	"X", "edits",
+	"X", "edits", "trimmed",
 }
 
 // extraFields are read where they are wanted.
@@ -145,6 +145,11 @@ func (t *Threads) record(threadID string, r Read, now time.Time, cmd *redis.Slic
 			Other: int(in.int("F") + in.int("C") + in.int("O")),
 		},
 		Metadata: json.RawMessage("{}"),
+	}
+	if s.Trimmed = s.Base; s.Base > 0 {
+		if _, ok := in.text("trimmed"); ok {
+			s.Trimmed = int(in.int("trimmed"))
+		}
 	}
 	s.MessageCounts.Total = s.Seq - s.Base - s.Removed
 	s.countOf = func(letter string) int { return int(in.int(letter)) }

@@ -40,9 +40,10 @@ type script struct {
 	writes                    bool
 }
 
-func newScript(source string, writes bool) script {
+// newScript makes a script of its file; shared are those that stand ahead of it beside lib.lua.
+func newScript(source string, writes bool, shared ...string) script {
 	name := fileOf(source)
-	source = luaLib + "\n" + source
+	source = strings.Join(append(append([]string{luaLib}, shared...), source), "\n")
 	sc := script{name: name, source: source, shardedSource: strings.Replace(source, classicLine, shardedLine, 1), writes: writes}
 	sc.sha, sc.shardedSHA = shaOf(sc.source), shaOf(sc.shardedSource)
 	return sc

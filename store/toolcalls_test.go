@@ -66,6 +66,36 @@ func TestPendingToolCalls(t *testing.T) {
 	})
 }
 
+// A call is looked for among messages; how many places between them are empty does not matter.
+func TestPendingBehindManyMessages(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		th := e.open(t).For("ann")
+		for name, c := range map[string]struct {
+			behind int // how many messages come behind the call
+			change []Step
+			want   int
+		}{
+			"just among them":   {pendingMessages - 1, nil, 1},
+			"too far":           {pendingMessages, nil, 0},
+			"of those few left": {pendingMessages + 200, []Step{TruncateAfter(11)}, 1},
+			"one went":          {pendingMessages, []Step{Remove("m7")}, 1},
+			"all went":          {pendingMessages + 200, []Step{TruncateAfter(1)}, 1},
+			"the call too":      {3, []Step{TruncateAfter(0)}, 0},
+		} {
+			mustCreate(t, th, name, asking("a1", "c1"))
+			for from := 1; from <= c.behind; from += 400 {
+				mustAppend(t, th, name, numbered(from, min(400, c.behind-from+1))...)
+			}
+			if c.change != nil {
+				mustEdit(t, th, name, c.change...)
+			}
+			state, err := th.Get(t.Context(), name, Read{PendingToolCalls: true})
+			require.NoError(t, err, name)
+			assert.Len(t, state.PendingToolCalls, c.want, name)
+		}
+	})
+}
+
 func TestWholeToolCalls(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		th := e.open(t).For("ann")

@@ -12,9 +12,10 @@ type AgentState struct {
 
 	// Epoch tells the incarnations of a thread id apart: random on creation, carried by every cursor.
 	Epoch Epoch
-	// Seq is the sequence number of the last message, Base that of the last one trimmed: the thread holds
-	// the messages Base+1 to Seq, but for those that were removed one by one.
-	Seq, Base int
+	// Seq is the sequence number of the last message, Base that ahead of the first one: the thread holds the messages Base+1 to Seq, but
+	// for those that were removed one by one. Trimmed is the number of the last message that was trimmed: all between it and Base were
+	// removed, so that cursors hold from there on.
+	Seq, Base, Trimmed int
 	// Removed is how many of these numbers are without a message.
 	Removed int
 	// Edits counts the changes of messages that were there already.

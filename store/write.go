@@ -90,7 +90,8 @@ func (t *Threads) append(ctx context.Context, threadID, mode string, expected *i
 		}
 		args = append(args, m.MessageID, letter, body)
 	}
-	status, reply, state, err := t.write(ctx, threadID, appendScript, args, r)
+	run := call{script: appendScript, keys: t.keysOf(threadID).forScript(), args: args}
+	status, reply, state, err := t.write(ctx, threadID, run, r)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,8 @@ func (t *Threads) Update(ctx context.Context, threadID string, u Update, r *Read
 	for _, f := range fields {
 		args = append(args, f.name, f.value, f.appendLimit)
 	}
-	status, reply, state, err := t.write(ctx, threadID, updateScript, args, r)
+	run := call{script: updateScript, keys: t.keysOf(threadID).forScript(), args: args}
+	status, reply, state, err := t.write(ctx, threadID, run, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -274,8 +276,7 @@ func (t *Threads) ExtendTTL(ctx context.Context, threadID string, seconds int) (
 }
 
 // write runs a script on a thread and reads the thread in the same transaction; r nil reads nothing, and gives no state.
-func (t *Threads) write(ctx context.Context, threadID string, sc script, args []any, r *Read) (string, reply, *AgentState, error) {
-	c := call{script: sc, keys: t.keysOf(threadID).forScript(), args: args}
+func (t *Threads) write(ctx context.Context, threadID string, c call, r *Read) (string, reply, *AgentState, error) {
 	if r == nil {
 		status, reply, err := t.store.run(ctx, c, nil)
 		return status, reply, nil, err

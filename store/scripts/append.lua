@@ -96,7 +96,7 @@ if created then
   create(owner, id, epoch, at, ARGV[9], ARGV[10], ARGV[11], ARGV[12])
 end
 
-local anew = created
+local anew = created or thread.seq - thread.base == thread.removed -- without a message it has no key of their ids
 if #fresh > 0 then
   local length
   for from = 1, #fresh, 1000 do

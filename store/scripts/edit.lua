@@ -4,12 +4,15 @@
 --         'put', id, type letter, body, ''       in the place of the message of that id, or behind the others where there is none
 --         'swap', id, type letter, body, old     in the place of the message of that id, if its body is the old one
 --         'remove', id, '', '', ''               leaves an empty place, see store/element.go
---         'truncate', number, '', '', ''         the same with all messages behind that number; ahead of all other steps
+--         'truncate', number, counts, head, ''   the same with all messages behind that number; ahead of all other steps. Where that is
+--                                                all of them, those stay that are there just as they are put next. counts and head are
+--                                                '' unless the cut is staged, see cut.lua
 -- Reply: {'OK', epoch, how many puts have changed nothing, how many messages were removed, then two for each step: sequence number and
 --         element of what was put and has stayed, 0 and '' for others}
 --        {'NOT_FOUND'}  {'CONFLICT', current version}  {'FULL', as append.lua}
 --        {'MISSING', which step, from 1} where there is no message of the id  {'MOVED', which step} where its body is another one
--- Cost: that of an append, and some 1 us for each message behind the number of a truncation.
+--        {'LONG', up to which place} where a truncation must be staged  {'SHIFTED'} where what was staged is not what it should be
+-- Cost: that of an append, and some us for each message that goes, of a truncation for 1000 at most.
 
 local owner, id, expected, mode, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local most, overflow, inline = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
@@ -54,15 +57,23 @@ if whole and length > 0 then
 end
 
 -- What becomes of it: of a message that is there the last step counts, and one that is not there is added once.
-local cut -- messages behind this number go
+local cut, counts_of_staged, head_of_staged -- messages behind the number cut go, see cut.lua
 local fresh, fresh_by_id, touched, order = {}, {}, {}, {}
-local unchanged = 0
 local results = {}
 for j = 1, count do
   local a = FIRST + (j - 1) * WIDTH
   local step, mid, kind, body, old = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   if step == 'truncate' then
     cut = math.max(tonumber(mid), thread.base)
+    if whole and cut == thread.base then
+      cut = kept_by(thread, function(i)
+        local b = a + i * WIDTH
+        if ARGV[b] == 'put' then
+          return ARGV[b + 1], ARGV[b + 2], ARGV[b + 3]
+        end
+      end)
+    end
+    counts_of_staged, head_of_staged = kind, body
     results[j] = false
   else
     local now_there = there[mid]
@@ -82,9 +93,6 @@ for j = 1, count do
           return {'MOVED', j}
         end
         now_there.gone, now_there.to_letter, now_there.to_body = false, kind, body
-        if now_there.letter == kind and now_there.body == body then
-          unchanged = unchanged + 1
-        end
       end
       results[j] = step ~= 'remove' and now_there
     elseif step == 'remove' and added then
@@ -110,6 +118,13 @@ for _, m in ipairs(fresh) do
     adding[#adding + 1] = m
   end
 end
+local unchanged = 0
+for j = 1, count do
+  local m = results[j]
+  if m and m.head and not m.gone and m.letter == m.to_letter and m.body == m.to_body then
+    unchanged = unchanged + 1
+  end
+end
 local changing, removing = {}, {}
 for _, mid in ipairs(order) do
   local m = touched[mid]
@@ -120,24 +135,18 @@ for _, mid in ipairs(order) do
   end
 end
 
--- The messages behind the cut, of which only those count that are not gone already.
-local cut_ids, cut_letters, cut_live = {}, {}, 0
-if cut and whole and cut < thread.seq then
-  for from = cut, thread.seq - 1, 1000 do
-    local elements = redis.call('LRANGE', MESSAGES, int(from - thread.base), int(math.min(from + 999, thread.seq - 1) - thread.base))
-    for _, element in ipairs(elements) do
-      local k, size, behind = string.match(element, '^%d+:%d+:(%a):(%d+):()')
-      if k ~= 'X' then
-        cut_live = cut_live + 1
-        cut_ids[cut_live] = string.sub(element, behind, behind + size - 1)
-      end
-      cut_letters[k] = (cut_letters[k] or 0) + 1
-    end
+local plan, answer = {live = 0}, nil
+if cut and whole then
+  plan, answer = plan_cut(thread, cut, counts_of_staged, head_of_staged)
+  if not plan and expected ~= '' and tonumber(expected) ~= thread.version then
+    return {'CONFLICT', thread.version}
+  elseif not plan then
+    return answer
   end
 end
 
 local function reply()
-  local r = {'OK', thread.epoch, unchanged, #removing + cut_live}
+  local r = {'OK', thread.epoch, unchanged, #removing + plan.live}
   for j = 1, count do
     local m = results[j]
     m = m and not m.gone and m
@@ -151,13 +160,13 @@ for _, mid in ipairs(order) do
   m.element = m.head .. ':' .. (m.to_letter or m.letter) .. ':' .. #mid .. ':' .. mid .. (m.to_body or m.body)
 end
 
-if #adding + #changing + #removing + cut_live == 0 and not created then
+if #adding + #changing + #removing + plan.live == 0 and not created then
   return reply() -- nothing changes: what was asked for is so already, as behind a lost answer
 end
 if expected ~= '' and tonumber(expected) ~= thread.version then
   return {'CONFLICT', thread.version}
 end
-local held = thread.seq - thread.base - thread.removed - #removing - cut_live + #adding
+local held = thread.seq - thread.base - thread.removed - #removing - plan.live + #adding
 if #adding > 0 and held > most and (overflow ~= 'trim' or #adding > most) then
   return {'FULL', overflow == 'trim' and #adding or held}
 end
@@ -179,30 +188,13 @@ else
   redis.call('HSET', RECORD, 'seq', int(thread.seq)) -- a full Redis refuses this, before anything has changed
 end
 
-if cut_live > 0 then
-  local places = thread.seq - cut
-  if cut == thread.base then
-    redis.call('DEL', MESSAGES)
-    anew = true
-  else
-    redis.call('LTRIM', MESSAGES, 0, int(cut - thread.base - 1))
+if plan.live > 0 then
+  cut_off(thread, plan, at)
+  for k, n in pairs(plan.counts) do
+    count_up(k, n)
   end
-  local tail = ':' .. int(at) .. ':X:0:' .. int(cut + 1) .. '-' .. int(thread.seq)
-  for from = 1, places, 1000 do
-    local empty = {}
-    for n = from, math.min(from + 999, places) do
-      empty[#empty + 1] = int(cut + n) .. tail
-    end
-    redis.call('RPUSH', MESSAGES, unpack(empty))
-  end
-  for from = 1, cut_live, 1000 do
-    redis.call('HDEL', IDS, unpack(cut_ids, from, math.min(from + 999, cut_live)))
-  end
-  for k, n in pairs(cut_letters) do
-    count_up(k, -n)
-  end
-  count_up('X', places)
-  note('T', cut, '')
+  anew = true
+  note('T', cut, int(thread.seq))
 end
 for _, mid in ipairs(changing) do
   local m = touched[mid]
@@ -211,13 +203,22 @@ for _, mid in ipairs(changing) do
   count_up(m.to_letter, 1)
   note('U', m.seq, mid)
 end
-for _, mid in ipairs(removing) do
-  local m = touched[mid]
-  redis.call('LSET', MESSAGES, int(m.seq - thread.base - 1), m.head .. ':X:0:' .. int(m.seq) .. '-' .. int(m.seq))
-  redis.call('HDEL', IDS, mid)
-  count_up(m.letter, -1)
-  count_up('X', 1)
-  note('D', m.seq, mid)
+if #removing > 0 then
+  local messages = {}
+  for i, mid in ipairs(removing) do
+    local m = touched[mid]
+    messages[i] = m
+    redis.call('HDEL', IDS, mid)
+    count_up(m.letter, -1)
+    count_up('X', 1)
+    note('D', m.seq, mid)
+  end
+  make_empty(thread, messages)
+  local to = empty_up_to(thread, thread.base)
+  if to > thread.base then
+    count_up('X', thread.base - to)
+    shed(thread, to)
+  end
 end
 if #adding > 0 then
   local elements, ids = {}, {}
@@ -257,7 +258,9 @@ if thread.edits > edits_before then
   redis.call('LTRIM', EDITS, -KEPT_EDITS, -1)
   anew = anew or thread.edits - edits_before == redis.call('LLEN', EDITS)
 end
-trim(thread, most)
+if #adding > 0 then -- where nothing is added nothing is pushed out, even of a thread that is longer than a limit of today allows
+  trim(thread, most)
+end
 
 changed(thread, id, at, anew)
 local told

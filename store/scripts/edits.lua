@@ -19,7 +19,7 @@ local bytes = 0
 for _, entry in ipairs(redis.call('LRANGE', EDITS, int(after - oldest), int(after - oldest + most - 1))) do
   local kind, seq = string.match(entry, '^%d+:%d+:(%a):%d+:(%d+):')
   local element
-  if kind == 'U' then
+  if kind == 'U' and tonumber(seq) > thread.base then -- trimmed ones are gone, and a negative place would count from the end
     element = redis.call('LINDEX', MESSAGES, int(tonumber(seq) - thread.base - 1))
     if element and string.match(element, '^%d+:%d+:(%a):') == 'X' then
       element = nil

@@ -119,6 +119,7 @@ if length ~= thread.seq - thread.base or first ~= thread.base + 1 or last ~= thr
     -- Old cursors must not look valid: the thread goes on under a new epoch.
     thread.epoch, thread.base = epoch, length == 0 and thread.seq or first - 1
     redis.call('DEL', EDITS)
+    redis.call('HDEL', RECORD, 'trimmed')
     if length > 0 then
       thread.seq = last
     end

@@ -2,7 +2,7 @@
 --
 -- ARGV: 1 the thread's epoch, 2 and 3 the first and the last sequence number, at most a few hundred apart, 4 'look' or 'fix'.
 -- Reply: {'OK', base, seq, how many ids lead elsewhere or nowhere, how many elements are not as they should be, then eight counts, of
---        the types H A S T F C O and of empty places, X}
+--        the types H A S T F C O and of empty places, X, and how many changes of messages there were}
 --        {'MOVED'} where the thread is another one by now
 -- Cost: grows with the number of messages asked for, about 1 us each.
 
@@ -42,4 +42,5 @@ if from <= to then
     keep(thread, true) -- the hash may be a new key
   end
 end
-return {'OK', thread.base, thread.seq, stray, malformed, counts.H, counts.A, counts.S, counts.T, counts.F, counts.C, counts.O, counts.X}
+return {'OK', thread.base, thread.seq, stray, malformed, counts.H, counts.A, counts.S, counts.T, counts.F, counts.C, counts.O, counts.X,
+  thread.edits}

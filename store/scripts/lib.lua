@@ -36,17 +36,19 @@ local function now()
 end
 
 -- The thread as it stands, or nil where it is absent or past its expiry. The list of messages has seq - base places, of which
--- removed are empty (store/element.go); edits counts the changes of messages that were there already.
+-- removed are empty (store/element.go); edits counts the changes of messages that were there already. trimmed is the number of the last
+-- message that was trimmed, where that is another one than base: the places between them were empty and are left out (places.lua).
+-- Old cursors are good from there on.
 local function load(at)
   local r = redis.call('HMGET', RECORD, 'epoch', 'seq', 'base', 'version', 'updated', 'expires', 'kept', 'ttl',
-    'edits', 'X')
+    'edits', 'X', 'trimmed')
   if not r[1] or tonumber(r[6]) <= at then
     return nil
   end
   return {
     epoch = r[1], seq = tonumber(r[2]), base = tonumber(r[3]), version = tonumber(r[4]), updated = tonumber(r[5]),
     expires = tonumber(r[6]), kept = tonumber(r[7]), ttl = tonumber(r[8]), edits = tonumber(r[9] or 0),
-    removed = tonumber(r[10] or 0),
+    removed = tonumber(r[10] or 0), trimmed = r[11],
   }
 end
 
@@ -77,7 +79,7 @@ end
 local function mend(thread, epoch, length)
   thread.epoch, thread.base, thread.removed = epoch, thread.seq - length, 0
   redis.call('DEL', IDS, EDITS)
-  redis.call('HDEL', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O', 'X')
+  redis.call('HDEL', RECORD, 'H', 'A', 'S', 'T', 'F', 'C', 'O', 'X', 'trimmed')
   redis.call('HSET', RECORD, 'epoch', epoch, 'base', int(thread.base))
 end
 
@@ -101,6 +103,9 @@ local function trim(thread, most)
     end
   end
   redis.call('HSET', RECORD, 'base', int(thread.base))
+  if thread.trimmed then
+    redis.call('HDEL', RECORD, 'trimmed')
+  end
 end
 
 -- Moves the Redis expiry of the thread's keys if they would go before the thread does, or if it must be set anew.
