@@ -260,7 +260,9 @@ func TestPagesOverEmptyPlaces(t *testing.T) {
 				want  int
 				trips int
 			}{
-				{Range{Last: 3}, 3, 4}, {Range{First: 6}, 6, 4}, {Range{Last: 6}, 6, 4},
+				{Range{Last: 3}, 3, 4},
+				{Range{First: 6}, 6, 4},
+				{Range{Last: 6}, 6, 4},
 				{Range{First: 1, After: Cursor{Epoch: mustGet(t, th, id).Epoch, Seq: 5}.String()}, 1, 4},
 			} {
 				trips := watched.of(func() {
@@ -288,9 +290,12 @@ func TestPageOfAThreadWithEmptyPlaces(t *testing.T) {
 			hasPrev, hasNext bool
 			trips            int
 		}{
-			{Range{Last: 50}, 50, true, false, 1}, {Range{First: 50}, 50, false, true, 1},
-			{Range{Last: 119}, 119, false, false, 2}, {Range{First: 119}, 119, false, false, 2}, // one place more than messages
-			{Range{Last: 120}, 119, false, false, 1}, {Range{First: 118}, 118, false, true, 2},
+			{Range{Last: 50}, 50, true, false, 1},
+			{Range{First: 50}, 50, false, true, 1},
+			{Range{Last: 119}, 119, false, false, 2},
+			{Range{First: 119}, 119, false, false, 2}, // one place more than messages
+			{Range{Last: 120}, 119, false, false, 1},
+			{Range{First: 118}, 118, false, true, 2},
 		} {
 			trips := watched.of(func() {
 				page := readPage(t, th, "one", c.r)
