@@ -14,7 +14,7 @@ import (
 
 const (
 	updateMessage  = `mutation($input: UpdateMessageInput!) { updateMessage(input: $input) { message { messageId seq type text name status metadata } agentState { version } } }`
-	messageChanged = `subscription($id: ID!, $after: String) { messageChanged(threadId: $id, after: $after) { kind messageId seq version cursor message { text } } }`
+	messageChanged = `subscription($id: ID!, $after: String) { messageChanged(threadId: $id, after: $after) { kind messageId seq throughSeq version cursor message { text } } }`
 	truncate       = `mutation($id: ID!, $seq: Int!) { truncateMessages(input: {threadId: $id, afterSeq: $seq}) { deletedCount agentState { version } } }`
 	deleteMessage  = `mutation($id: ID!, $message: ID!) { deleteMessage(input: {threadId: $id, messageId: $message}) { deletedMessageId agentState { version messageCounts { total } } } }`
 )
@@ -24,6 +24,7 @@ type messageChange struct {
 	Kind, Cursor string
 	MessageID    *string
 	Seq, Version int
+	ThroughSeq   *int
 	Message      *message
 }
 
@@ -37,6 +38,9 @@ func nextEdit(tb testing.TB, stream *gqltest.Stream) string {
 	text := fmt.Sprint(c.Kind, " ", c.Seq)
 	if c.MessageID != nil {
 		text += " " + *c.MessageID
+	}
+	if c.ThroughSeq != nil {
+		text += fmt.Sprint(" to ", *c.ThroughSeq)
 	}
 	if c.Message != nil {
 		text += " " + c.Message.Text
@@ -192,7 +196,7 @@ func TestMessageChanged(t *testing.T) {
 		s.Must(t, deleteMessage, vars{"id": id, "message": "m3"}, nil)
 		add(t, s, id, human("m6")) // is none
 		s.Must(t, truncate, vars{"id": id, "seq": 4}, nil)
-		for _, want := range []string{"UPDATED 2 m2 two", "DELETED 3 m3", "TRUNCATED 4"} {
+		for _, want := range []string{"UPDATED 2 m2 two", "DELETED 3 m3", "TRUNCATED 4 to 6"} {
 			assert.Equal(t, want, nextEdit(t, stream))
 		}
 		// A listener that comes back goes on where it was, and one of messages gets what is left.

@@ -125,7 +125,7 @@ const agentStatesQuery = `query($filter: AgentStateFilter) { agentStates(filter:
 var subscriptions = []operation{
 	{"messageAdded", `subscription($id: ID!, $after: String) { messageAdded(threadId: $id, after: $after) { ...message } }` + messageFragment, nil},
 	{"messageChanged", `subscription($id: ID!, $after: String) { messageChanged(threadId: $id, after: $after) {
-		kind threadId messageId seq message { ...message } version timestamp cursor
+		kind threadId messageId seq throughSeq message { ...message } version timestamp cursor
 	} }` + messageFragment, nil},
 	{"agentStateChanged", `subscription($id: ID!) { agentStateChanged(threadId: $id) { kind version agentState { ...state } } }` + stateFragment, nil},
 }

@@ -18,7 +18,7 @@ const (
 )
 
 // pendingPrice is what the pending tool calls of a thread count: they are looked for among its last 1000 messages.
-const pendingPrice = 100
+const pendingPrice = 25
 
 // countPrice is what the totalCount of a list of threads counts: with a pattern it looks at very many.
 const countPrice = 1000
