@@ -23,8 +23,7 @@ help: ## list the targets
 test: ## install what the tests need where it can, check the code and run everything
 	@sh .ci/install
 	$(if $(CHECKED),,@$(MAKE) --no-print-directory quick)
-	@sh .ci/browser
-	@go run .ci/tests.go $$(sh .ci/race) -shuffle=on ./...
+	@status=0; sh .ci/browser || status=$$?; go run .ci/tests.go $$(sh .ci/race) -shuffle=on ./... || status=$$?; exit $$status
 
 .PHONY: screenshots
 screenshots: ## test the pages in Chromium, and keep what is seen in docs/img

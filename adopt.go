@@ -34,7 +34,9 @@ func adoptCommand(p program) *cobra.Command {
 		}
 		defer s.Close() //nolint:errcheck // nothing of it is needed any more
 		if !cmd.Flags().Changed("owner") {
-			owner = cfg.Data.AdoptOwner
+			if owner = cfg.Data.AdoptOwner; cfg.AdoptsForNobody() {
+				return errors.New(`with AUTH_MODE no token names the owner that the threads would get: name one by --owner or REDIS_ADOPT_OWNER, or mean it by --owner ""`)
+			}
 		}
 		bar := newMoveBar(p.stderr, "adopting", false)
 		report, err := s.AdoptAll(ctx, store.Adopting{

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -180,22 +179,5 @@ func TestBadTrustedDocumentsRefuseTheStart(t *testing.T) {
 				require.ErrorContains(t, err, part)
 			}
 		})
-	}
-}
-
-// TestDocumentsRequests sends the requests of docs/documents.md as they stand, behind the first of README.md, which makes the thread
-// that they count.
-func TestDocumentsRequests(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	text, err := os.ReadFile("docs/documents.md")
-	require.NoError(t, err)
-	requests := request.FindAllStringSubmatch(string(text), -1)
-	require.Len(t, requests, 2)
-	addr := serveReadme(t)
-	for i, r := range append(request.FindAllStringSubmatch(string(readme), 1), requests...) {
-		got, err := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(r[1], readmeAddr, addr)).Output()
-		require.NoError(t, err, "request %d", i+1)
-		assert.Equal(t, r[2], strings.TrimSpace(string(got)), "request %d", i+1)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func percent() int {
 	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 	metrics.Read(sample)
-	return int(sample[0].Value.Uint64()) //nolint:gosec // a percentage
+	return int(sample[0].Value.Uint64())
 }
 
 // TestRoomForGarbage does not run beside others: what it looks at is of the whole process.

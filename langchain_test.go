@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,6 +85,25 @@ func TestLangChainMessages(t *testing.T) {
 		s.Must(t, `{ agentState(threadId: "a") { p: langChainMessages(format: PYTHON, first: 1) } }`, nil, &first)
 		assert.JSONEq(t, `{"data":{"additional_kwargs":{},"content":"new","big":12345678901234567890,"id":"p1","name":null,"response_metadata":{},"type":"human","x":0.12345678901234567},"type":"human"}`, string(first.AgentState.P[0]))
 
+		// What would be lost by a change, or make the message unreadable, is refused.
+		addForms(t, s, "a", "APPEND", `{"type":"tool","content":"x","tool_call_id":"c1","id":"t1"}`,
+			`{"role":"assistant","content":null,"id":"c1","tool_calls":[{"id":"c","type":"custom","custom":{"name":"s","input":"x"}}]}`)
+		for argument, change := range map[string]vars{
+			"input.toolCallId": {"threadId": "a", "messageId": "t1", "toolCallId": nil},
+			"input":            {"threadId": "a", "messageId": "c1", "metadata": vars{"a": 1}},
+		} {
+			_, errs, _ := s.Do(patient(t), updateMessage, vars{"input": change})
+			require.Len(t, errs, 1, argument)
+			assert.Equal(t, "BAD_USER_INPUT", errs[0].Code(), errs[0].Message)
+			assert.Equal(t, argument, errs[0].Extensions["argument"], errs[0].Message)
+		}
+
+		// The limit is of what is sent, however much of it is kept twice.
+		large := fmt.Sprintf(`{"role":"assistant","content":null,"id":"large","tool_calls":[{"id":"c1","type":"function","function":{"name":"s","arguments":"{ \"q\": \"%s\" }"}}]}`, strings.Repeat("x", 200<<10))
+		addForms(t, s, "large", "APPEND", large)
+		assert.JSONEq(t, large, texts(inForm(t, s, "large", "OPENAI"))[0])
+		s.Must(t, updateMessage, vars{"input": vars{"threadId": "large", "messageId": "large", "content": "new"}}, nil)
+
 		before := dump(t, s)
 		for place, bad := range map[string]string{
 			"messages[1].tool_calls[0].args":               `{"type":"ai","content":"","tool_calls":[{"name":"s","id":"c"}]}`,
@@ -138,7 +158,7 @@ func TestAddMessagesReducer(t *testing.T) {
 	})
 }
 
-// TestConversations takes real conversations there and back, in every form that can say them.
+// TestConversations takes real conversations there and back, in every form that can say them; and REST takes back what it gives of them.
 func TestConversations(t *testing.T) {
 	const file = "../shared/data/conversations.ndjson"
 	f, err := os.Open(file)
@@ -165,6 +185,8 @@ func TestConversations(t *testing.T) {
 			sameMessages(t, told, inForm(t, s, id, form))
 			require.Len(t, inForm(t, s, id, "OPENAI"), len(c.Messages))
 		}
+		s.restState(t, "PUT", of(c.ThreadID), s.rest(t, "GET", of(c.ThreadID), nil).Body)
+		sameMessages(t, c.Messages, inForm(t, s, c.ThreadID, "OPENAI"))
 		conversations++
 	}
 	require.NoError(t, lines.Err())

@@ -156,6 +156,8 @@ func TestMovesThatCannotBeDone(t *testing.T) {
 	away := redistest.Start(t)
 	away.Kill()
 	there := []string{"REDIS_URL=redis://" + sharedRedis(t).Addr(), "REDIS_KEY_PREFIX=nodone"}
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	require.NoError(t, os.WriteFile(tokens, []byte("ann "+strings.Repeat("x", 40)+"\n"), 0o600))
 	damaged := filepath.Join(t.TempDir(), "damaged")
 	require.NoError(t, os.WriteFile(damaged, []byte("hello\n"), 0o600))
 	for name, c := range map[string]struct {
@@ -171,6 +173,7 @@ func TestMovesThatCannotBeDone(t *testing.T) {
 		"a damaged file":     {there, []string{"import", "--input", damaged}, "line 1 is not understood"},
 		"no such file":       {there, []string{"import", "--input", damaged + "2"}, "no such file"},
 		"no place for it":    {there, []string{"export", "--output", damaged + "/x"}, "not a directory"},
+		"owned by nobody":    {append([]string{"AUTH_MODE=tokens", "AUTH_TOKENS_FILE=" + tokens}, there...), []string{"adopt"}, "name one by --owner or REDIS_ADOPT_OWNER"},
 		"another REDIS_FILE": {append([]string{"EMBEDDED_FILE=x"}, there...), []string{"export"}, "EMBEDDED_FILE: leave it out"},
 	} {
 		t.Run(name, func(t *testing.T) {

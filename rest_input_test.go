@@ -104,6 +104,11 @@ func TestRestBadInput(t *testing.T) {
 			{"GET", "/redis/agent-states?pattern=" + long, ``, `query pattern`, "string_too_long"},
 			{"GET", "/redis/agent-states/recent?limit=1001", ``, `query limit`, "less_than_equal"},
 			{"GET", "/redis/agent-states/recent?limit=ten", ``, `query limit`, "int_parsing"},
+			{"POST", "/redis/cleanup-expired?max_age_days=90;x=1", ``, `query`, "value_error"},
+			{"POST", "/redis/cleanup-expired?max_age_days=%zz", ``, `query`, "value_error"},
+			{"POST", "/redis/cleanup-expired?max_age_days=90&max_age_days=x", ``, `query max_age_days`, "int_parsing"},
+			{"GET", "/redis/agent-states?pattern=%zz", ``, `query`, "value_error"},
+			{"POST", message, `{"message_type": "ai", "content": "` + strings.Repeat(`\u0001`, 50_000) + `"}`, `body content`, "string_too_long"},
 			{"POST", "/redis/cleanup-expired?max_age_days=-1", ``, `query max_age_days`, "greater_than_equal"},
 		} {
 			name := fmt.Sprintf("%s %.60s %.80s", c.method, c.path, c.body)

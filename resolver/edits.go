@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -129,13 +130,31 @@ func (r *Resolver) messageChange(in graph.UpdateMessageInput) (func(*store.Messa
 		if calls, ok := in.ToolCalls.ValueOK(); ok {
 			m.ToolCalls = callsOf(calls)
 		}
-		if err := langchain.Changed(&before, m); err != nil {
+		if err := r.checkMessage("input", m); err != nil {
 			return err
 		}
-		return r.checkMessage("input", m)
+		return unchangeable(langchain.Changed(&before, m))
 	}
 	// What does not depend on the message is refused before anything is read.
 	return change, change(&store.Message{Content: json.RawMessage(`""`)})
+}
+
+// formFields are the fields of the API by their names in the forms that messages come in, of those that a type of messages cannot be without.
+var formFields = map[string]string{"tool_call_id": "toolCallId", "name": "name"}
+
+// unchangeable says why the form that a message came in does not let it be changed so.
+func unchangeable(err error) error {
+	if wrong, ok := errors.AsType[*langchain.InvalidError](err); ok {
+		argument := "input"
+		if field := formFields[wrong.Path[strings.LastIndexByte(wrong.Path, '.')+1:]]; field != "" {
+			argument += "." + field
+		}
+		return badInput(argument, "Give %s %s: the form that the message came in has no such message without it", argument, wrong.Want)
+	}
+	if cannot, ok := errors.AsType[*langchain.CannotSayError](err); ok {
+		return badInput("input", "Delete the message and add another one: it came with %s, which only its own form has, and that has no place for this change", cannot.Field)
+	}
+	return err
 }
 
 // set takes over a field that was given; null clears it.

@@ -72,7 +72,8 @@ func callsOf(inputs []*graph.MessageToolCallInput) []store.MessageToolCall {
 	return calls
 }
 
-// checkMessage checks what a message has beside its id and its time.
+// checkMessage checks what a message has beside its id and its time. Its source, where it came in another form, says mostly the same again,
+// and does not count.
 func (r *Resolver) checkMessage(argument string, m *store.Message) error {
 	return firstError(
 		checkContent(argument+".content", m.Content),
@@ -82,7 +83,7 @@ func (r *Resolver) checkMessage(argument string, m *store.Message) error {
 		checkObject(argument+".responseMetadata", m.ResponseMetadata, r.Limits.MessageBytes),
 		checkCalls(argument+".toolCalls", m.ToolCalls),
 		checkUsage(argument+".usage", m.Usage),
-		checkSize(argument, m.Size(), r.Limits.MessageBytes),
+		checkSize(argument, m.Size()-len(m.Source), r.Limits.MessageBytes),
 	)
 }
 

@@ -398,6 +398,45 @@ func TestAdoptInTheBackground(t *testing.T) {
 	})
 }
 
+// A thread that was adopted elsewhere and came by an import does not give way to a document that lies here.
+func TestAdoptBesideAnImport(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from, to := e.open(t, adopting), e.open(t, adopting)
+		putOld(t, from, "one", oldText("one", 5), time.Hour)
+		require.Equal(t, 8, mustGet(t, from.For(""), "one").Seq)
+		putOld(t, to, "one", oldText("one", 0), time.Hour)
+		imported(t, to, exported(t, from, Exporting{}), Importing{})
+		outcome, why, err := to.adopter.try(t.Context(), "one", false)
+		require.NoError(t, err)
+		assert.Equal(t, otherThread, outcome)
+		assert.NotNil(t, why)
+		assert.Equal(t, 8, mustGet(t, to.For(""), "one").Seq)
+		assert.Equal(t, int64(1), to.rdb.Exists(t.Context(), to.keys.oldKey("one")).Val())
+	})
+}
+
+// A document whose adoption fails does not hold up those behind it.
+func TestAdoptGoesOn(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		for name, all := range map[string]func(s *Store) (fails bool){
+			"in the background": func(s *Store) bool { s.adopter.sweep(t.Context()); return s.adopter.failing },
+			"all at once":       func(s *Store) bool { _, err := s.AdoptAll(t.Context(), Adopting{}); return err != nil },
+		} {
+			s := e.open(t, adopting)
+			for i := range 60 {
+				id := fmt.Sprint("good", i)
+				putOld(t, s, id, oldText(id, 0), time.Hour)
+			}
+			putOld(t, s, "bad", oldText("bad", 0), time.Hour)
+			require.NoError(t, s.rdb.Set(t.Context(), s.For("").keysOf("bad").record, "no hash", 0).Err())
+			assert.True(t, all(s), "%s: it is said", name)
+			n, err := s.For("").CountIDs(t.Context(), "good*")
+			require.NoError(t, err)
+			assert.Equal(t, 60, n, name)
+		}
+	})
+}
+
 // Who listens to a thread that is replaced hears that the one before is gone.
 func TestAdoptTells(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {

@@ -19,6 +19,8 @@ const (
 	adoptWorkers = 8
 	// adoptExamples bounds the documents that a report names.
 	adoptExamples = 1000
+	// sweepFailures in a row end a sweep, and AdoptAll: then it is Redis that fails, and not one document, which must not hold up those behind it.
+	sweepFailures = 3
 )
 
 // eachOld visits the ids of the threads of which there may be a document, node by node, in bounded steps. One may come twice.
@@ -78,14 +80,26 @@ func (a *adopter) stop() {
 
 // sweep adopts all documents that there are, and logs how many, and where that fails and did not before.
 func (a *adopter) sweep(ctx context.Context) {
-	count := 0
+	count, failures := 0, 0
+	var failure error
 	err := a.eachOld(ctx, func(threadID string) error {
 		found, err := a.adopt(ctx, threadID)
 		if found == adopted {
 			count++
 		}
-		return err
+		if err == nil {
+			failures = 0
+			return nil
+		}
+		failure = fmt.Errorf("%q: %w", a.s.keys.oldKey(threadID), err)
+		if failures++; failures == sweepFailures || ctx.Err() != nil {
+			return failure
+		}
+		return nil
 	})
+	if err == nil {
+		err = failure
+	}
 	if count > 0 {
 		a.s.opts.Log.Info("threads of the replaced service were adopted", "threads", count)
 	}
@@ -141,22 +155,31 @@ func (r *AdoptReport) Complete() bool { return r.Left == 0 && r.NotUnderstood ==
 // the report says what was done before it.
 func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) {
 	r := &AdoptReport{DryRun: o.DryRun, Problems: []AdoptProblem{}}
+	if err := checkOwner(o.Owner); err != nil {
+		return r, err
+	}
 	a := newAdopter(s, o.Owner)
 	if err := a.eachOld(ctx, func(string) error { r.Documents++; return nil }); err != nil {
 		return r, err
 	}
 	var mu sync.Mutex
-	done, own := 0, 0
+	done, own, failures := 0, 0, 0
+	var failure error
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(adoptWorkers)
 	scanErr := a.eachOld(ctx, func(threadID string) error {
 		g.Go(func() error {
 			outcome, why, err := a.try(ctx, threadID, o.DryRun)
-			if err != nil {
-				return fmt.Errorf("adopt %q: %w", a.s.keys.oldKey(threadID), err)
-			}
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				failure = fmt.Errorf("adopt %q: %w", a.s.keys.oldKey(threadID), err)
+				if failures++; failures == sweepFailures || ctx.Err() != nil {
+					return failure
+				}
+				return nil
+			}
+			failures = 0
 			if r.count(outcome, why); outcome == ownKey {
 				own++
 			}
@@ -168,9 +191,8 @@ func (s *Store) AdoptAll(ctx context.Context, o Adopting) (*AdoptReport, error) 
 		return ctx.Err()
 	})
 	err := g.Wait()
-	if r.Documents = max(r.Documents, done); err == nil {
-		err = scanErr
-	}
+	r.Documents = max(r.Documents, done)
+	err = firstOf(err, scanErr, failure)
 	if err == nil {
 		r.Expired += r.Documents - done
 	}

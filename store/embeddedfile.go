@@ -34,15 +34,15 @@ type saver struct {
 	failing bool
 }
 
+// errNoRoom says that a file cannot be kept where it should be.
+var errNoRoom = errors.New("no file can be written beside it; name a folder that is there and may be written to")
+
 // startSaver loads the file, where there is one, and saves to it until close. An error says that the file cannot be read or written, and
 // leaves it as it is.
 func startSaver(s *Store, path string, every time.Duration) (*saver, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // it is the file that is replaced, not a link to it
-	}
-	v := &saver{s: s, path: path, log: s.opts.Log}
+	v := &saver{s: s, path: pointedTo(path), log: s.opts.Log}
 	var err error
-	if v.lock, err = lockFile(path + ".lock"); err != nil {
+	if v.lock, err = lockFile(v.path + ".lock"); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -56,11 +56,30 @@ func startSaver(s *Store, path string, every time.Duration) (*saver, error) {
 	return v, nil
 }
 
+// pointedTo gives the file that a link points to, also where that is not there yet: it is the file that is replaced, not a link to it.
+func pointedTo(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	const mostLinks = 40 // as many as Linux follows
+	for range mostLinks {
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return path
+}
+
 // load reads the file, and looks whether another can be written beside it.
 func (v *saver) load(ctx context.Context) error {
 	probe, err := v.create()
 	if err != nil {
-		return fmt.Errorf("no file can be written beside it: %w", err)
+		return fmt.Errorf("%w: %w", errNoRoom, err)
 	}
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return err

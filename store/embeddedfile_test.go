@@ -105,9 +105,29 @@ func TestEmbeddedFileThatIsDamaged(t *testing.T) {
 		assert.Equal(t, text, string(got), name)
 	}
 	_, err = Open(kept(filepath.Join(folder, "none", "threads.ndjson")))
-	require.Error(t, err)
+	require.ErrorIs(t, err, errNoRoom)
 	_, err = Open(kept(folder))
 	require.Error(t, err)
+}
+
+// A link stays one, also where what it points to is not there yet.
+func TestEmbeddedFileBehindALink(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, link := filepath.Join(folder, "real.ndjson"), filepath.Join(folder, "link")
+	require.NoError(t, os.Symlink("real.ndjson", link))
+	for range 2 {
+		s, err := Open(kept(link))
+		require.NoError(t, err)
+		_, err = Open(kept(path))
+		require.ErrorContains(t, err, "another process")
+		mustAppend(t, s.For(""), "one", say("m", "x"))
+		require.NoError(t, s.Close())
+		target, err := os.Readlink(link)
+		require.NoError(t, err)
+		assert.Equal(t, "real.ndjson", target)
+		require.FileExists(t, path)
+	}
 }
 
 // Two processes do not share a file.

@@ -158,6 +158,40 @@ func TestMoveConflicts(t *testing.T) {
 	})
 }
 
+// Two copies of a thread that have gone on by themselves are not the same one, although they count the same changes.
+func TestMoveOfCopiesThatHaveParted(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from, to := e.open(t), e.open(t)
+		mustCreate(t, from.For(""), "one", numbered(1, 2)...)
+		imported(t, to, exported(t, from, Exporting{}), Importing{})
+		mustAppend(t, from.For(""), "one", say("here", "here"))
+		mustAppend(t, to.For(""), "one", say("there", "there"))
+		text := exported(t, from, Exporting{})
+		assert.Equal(t, &ImportReport{Skipped: 1, Conflicts: []string{`"" "one"`}}, imported(t, to, text, Importing{}))
+		report := imported(t, to, text, Importing{OnConflict: ReplaceExisting})
+		assert.Equal(t, 1, report.Replaced)
+		assert.Equal(t, "here", mustGetAll(t, to.For(""), "one")[2].MessageID)
+		requireSound(t, to)
+	})
+}
+
+// Threads go to no owner whom no token can name, and whom an export could not bring back.
+func TestMoveToNobody(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t)
+		mustCreate(t, s.For(""), "one")
+		text := exported(t, s, Exporting{})
+		before := allKeys(t, s)
+		for _, owner := range []string{"a\nb", "\xff", strings.Repeat("x", 256)} {
+			_, err := s.Import(t.Context(), strings.NewReader(text), Importing{ToOwner: &owner})
+			require.ErrorContains(t, err, "names no owner")
+			_, err = s.AdoptAll(t.Context(), Adopting{Owner: owner})
+			require.ErrorContains(t, err, "names no owner")
+		}
+		assert.ElementsMatch(t, before, allKeys(t, s))
+	})
+}
+
 // A file that was cut off or damaged is an error with its line, and never a part of a thread.
 func TestImportRefuses(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -99,11 +100,12 @@ type moveEnd struct {
 	SHA256  string `json:"sha256"`
 }
 
-// namedFields are the fields of a record that moveThread has by name, and those that are made anew: kept, and the counts by type. All
+// namedFields are the fields of a record that moveThread has by name, those that are made anew (kept, and the counts by type), and the hash of
+// the document that it was adopted from: another Redis may have another document of that id, which must not take its place (adopt.lua). All
 // others go as they are.
 var namedFields = append([]string{
 	"epoch", "seq", "base", "version", "created", "updated", "expires", "ttl", "relevant", "edits",
-	"context", "plan", "toolcalls", "metadata", "kept", removedLetter,
+	"context", "plan", "toolcalls", "metadata", "kept", "adopted", removedLetter,
 }, allLetters...)
 
 // moveWriter writes lines.
@@ -300,7 +302,7 @@ func (r *moveReader) next() (*moveLine, error) {
 	var line moveLine
 	if err := strict.Unmarshal(r.buf, &line, strict.RejectUnknownMembers(true)); err != nil {
 		wrong := oldError(err)
-		return nil, r.wrong("is not understood: %s %s", wrong.Place, wrong.Why)
+		return nil, r.wrong("is not understood: %s %s", cmp.Or(wrong.Place, "it"), wrong.Why)
 	}
 	if line.End == nil {
 		r.sum.Write(r.buf)

@@ -51,8 +51,12 @@ func TestOldDocumentsThatAreNotUnderstood(t *testing.T) {
 			assert.Contains(t, wrong.Why, c.why)
 		})
 	}
-	_, err := parseOldThread("\x00", []byte(`{"thread_id": "\u0000", "messages": [], "created_at": "2026-11-01T10:00"}`), time.Hour)
-	require.ErrorContains(t, err, "255 bytes")
+	for _, id := range []string{`\u0000`, `\u2028`} { // by which no door of the API would find it
+		var unquoted string
+		require.NoError(t, json.Unmarshal([]byte(`"`+id+`"`), &unquoted))
+		_, err := parseOldThread(unquoted, []byte(`{"thread_id": "`+id+`", "messages": [], "created_at": "2026-11-01T10:00"}`), time.Hour)
+		require.ErrorContains(t, err, "255 bytes")
+	}
 }
 
 // Where Python writes None, and where old versions wrote less, there is something to go by.

@@ -2,11 +2,8 @@ package web
 
 import (
 	"encoding/json"
-	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,45 +29,6 @@ func TestInspectorFitsItsBudget(t *testing.T) {
 	}
 	assert.Less(t, total, budget)
 	assert.Greater(t, total, 50_000, "there is a page at all")
-}
-
-// Whoever changes a file of the inspector and forgets `npm run build` would ship the old one. This needs no npm.
-func TestInspectorIsBuiltFromTheFilesHere(t *testing.T) {
-	got := map[string]string{}
-	require.NoError(t, filepath.WalkDir("inspector", func(path string, entry fs.DirEntry, err error) error {
-		name := strings.TrimPrefix(filepath.ToSlash(path), "inspector/")
-		if err == nil && (strings.HasPrefix(name, "src/") || name == "index.html" || name == "vite.config.ts") && !entry.IsDir() {
-			got[name] = digest([]byte(read(t, path)))
-		}
-		return err
-	}))
-	assert.Equal(t, sums(t, "inspector/dist/SOURCES"), got, "run `npm run build`")
-	assert.Greater(t, len(got), 30)
-}
-
-// What is committed is what these sources and the pinned packages give. Names say the content, so it is enough to compare those, and
-// the page, which has no such name.
-func TestInspectorBuildsTheSame(t *testing.T) {
-	giveUp := t.Skipf
-	if os.Getenv("AGENTSTATE_NO_SKIP") == "1" {
-		giveUp = t.Fatalf
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		giveUp("install Node.js 20.19 or newer to build the inspector: %v", err)
-	}
-	if _, err := os.Stat("node_modules/.package-lock.json"); err != nil {
-		giveUp("run `npm ci` in web to build the inspector: %v", err)
-	}
-	folder := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "node", "inspector/build.mjs", folder).CombinedOutput()
-	require.NoError(t, err, string(out))
-	assert.Equal(t, names(t, "inspector/dist"), names(t, folder))
-	packed, err := os.ReadFile(filepath.Join(folder, "index.html.gz"))
-	require.NoError(t, err)
-	assert.Equal(t, string(servedBy(t, built[1])["/threads"]), string(unpack(t, packed)))
-	for _, name := range []string{"LICENSES.txt", "documents.json", "SOURCES"} {
-		assert.Equal(t, read(t, "inspector/dist/"+name), read(t, filepath.Join(folder, name)), name)
-	}
 }
 
 func names(t *testing.T, folder string) []string {

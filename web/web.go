@@ -20,9 +20,9 @@ import (
 	"agentstate/internal/coding"
 )
 
-// dist is made by build.mjs; the test compares it with the files that it is made of.
+// dist is made by playground/build.mjs; a test compares it with the files that it is made of.
 //
-//go:embed dist/*.gz
+//go:embed playground/dist/*.gz
 var dist embed.FS
 
 const (
@@ -34,22 +34,25 @@ const (
 	// bar. Were it another one in some browser, only that lock would be missing, and this page does not scroll anyway.
 	scrollLock = "'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='"
 
-	// policy is what GraphiQL 4 needs, by trial, and nothing more: its fonts and some icons are data: URLs of its style
-	// sheet, and what it styles by script, a policy does not forbid. 'self' covers the WebSocket of the same host (CSP 3,
-	// section 6.7.2.8; Safari since 15.4).
-	policy = "default-src 'none'; script-src 'self'; style-src 'self' " + scrollLock + "; connect-src 'self'; " +
-		"img-src 'self' data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	// policy is what GraphiQL 5 needs, by trial, and nothing more. Its editor, Monaco, writes lines of text as HTML whose elements
+	// are put in their places by style attributes: they alone are allowed, which can style just the element that they are on. Its
+	// themes, which it would write into style elements, the build makes style sheets of scripts. Its workers are files of this
+	// origin, and so is the font of its icons. 'self' covers the WebSocket of the same host (CSP 3, section 6.7.2.8; Safari since
+	// 15.4).
+	policy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' " + scrollLock + "; " +
+		"style-src-attr 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; font-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 // contentTypes are spelled out because package mime asks the system's tables, which differ. A file of another kind is
 // a mistake in the build.
 var contentTypes = map[string]string{
-	".css":     "text/css; charset=utf-8",
-	".graphql": "text/plain; charset=utf-8",
-	".html":    "text/html; charset=utf-8",
-	".js":      "text/javascript; charset=utf-8",
-	".svg":     "image/svg+xml",
-	".txt":     "text/plain; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+	".ttf":  "font/ttf",
+	".txt":  "text/plain; charset=utf-8",
 }
 
 // file is one embedded file in the two forms in which it is served.
@@ -66,7 +69,7 @@ type file struct {
 // no prefix to be stripped, keeps no state and may be used by many requests at once. It panics if the embedded files are
 // broken, which only a broken build can make them. With inspector the page links to the one at "/threads".
 func Handler(inspector bool) http.Handler {
-	p := page{files: dist, folder: "dist", path: "/", assets: assetsPath, policy: policy}
+	p := page{files: dist, folder: "playground/dist", path: "/", assets: assetsPath, policy: policy}
 	if inspector {
 		p.beside = inspectorPath[1:]
 	}

@@ -35,6 +35,23 @@ test('a long conversation goes in and comes out in parts', async () => {
   assert.deepEqual(await contents(history), all);
 });
 
+test('large messages go in parts that the server takes', async () => {
+  const history = open();
+  const all = Array.from({ length: 40 }, (_, i) => `${i} ${'é'.repeat(100_000)}`); // 8 MB
+  await history.addMessages(all.map((text) => new HumanMessage(text)));
+  assert.deepEqual(await contents(history), all);
+});
+
+test('too many requests are sent again when the server says', async () => {
+  const refusal = { message: 'Send less.', extensions: { code: 'LIMIT_EXCEEDED', retryAfterSeconds: 0.01 } };
+  let asked = 0;
+  const busy = async (...request) => (asked++ === 0 ? Response.json({ errors: [refusal] }, { status: 429 }) : fetch(...request));
+  const history = open({ fetch: busy });
+  await history.addMessage(new HumanMessage('x'));
+  assert.deepEqual(await contents(history), ['x']);
+  assert.equal(asked, 3);
+});
+
 test('many writers lose nothing', async () => {
   const history = open();
   const texts = Array.from({ length: 64 }, (_, i) => `from ${i}`);

@@ -2,8 +2,10 @@
 import { BaseListChatMessageHistory } from '@langchain/core/chat_history';
 import { mapChatMessagesToStoredMessages, mapStoredMessagesToChatMessages } from '@langchain/core/messages';
 
-// The server takes and gives no more at once.
+// The server takes no more messages, and gives no more, at once. It takes no larger requests than 2 MiB either; half of that leaves room for one
+// message that is as large as it may be.
 const BATCH = 500;
+const BATCH_BYTES = 1 << 20;
 const PAGE = 1000;
 
 const READ = `query ($threadId: ID!, $first: Int!, $after: String) {
@@ -27,6 +29,24 @@ export class AgentStateError extends Error {
     this.code = extensions.code;
     this.extensions = extensions;
   }
+}
+
+// batches parts messages into lists that the server takes at once.
+function* batches(messages) {
+  const encoder = new TextEncoder();
+  let batch = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = encoder.encode(JSON.stringify(message)).length;
+    if (batch.length === BATCH || (batch.length > 0 && bytes + size > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** The messages of one thread. */
@@ -64,12 +84,11 @@ export class AgentStateChatMessageHistory extends BaseListChatMessageHistory {
   async addMessages(messages) {
     const stored = mapChatMessagesToStoredMessages(messages);
     for (const [i, message] of messages.entries()) {
-      message.id ??= crypto.randomUUID();
+      message.id ||= crypto.randomUUID();
       stored[i].data.id = message.id; // the stored form has only what the constructor was given
     }
-    for (let i = 0; i < stored.length; i += BATCH) {
-      const input = { threadId: this.threadId, messages: stored.slice(i, i + BATCH), createIfMissing: true };
-      await this.#ask(ADD, { input });
+    for (const batch of batches(stored)) {
+      await this.#ask(ADD, { input: { threadId: this.threadId, messages: batch, createIfMissing: true } });
     }
   }
 
@@ -82,15 +101,17 @@ export class AgentStateChatMessageHistory extends BaseListChatMessageHistory {
     }
   }
 
-  // ask sends an operation, and again where it is not known what became of it or the server says that it may be: all of these may be repeated.
+  // ask sends an operation, and again where it is not known what became of it, or the server says when (it cannot reach Redis, or has heard too
+  // many requests): all of these may be repeated.
   async #ask(query, variables) {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#once(query, variables);
       } catch (error) {
-        if (attempt >= this.attempts || (error instanceof AgentStateError && error.code !== 'UNAVAILABLE')) throw error;
-        const seconds = error.extensions?.retryAfterSeconds ?? Math.min(0.1 * 2 ** attempt, 5);
-        await new Promise((resolve) => setTimeout(resolve, seconds * (500 + Math.random() * 1000)));
+        const told = error.extensions?.retryAfterSeconds;
+        if (attempt >= this.attempts || (error instanceof AgentStateError && error.code !== 'UNAVAILABLE' && !told)) throw error;
+        const seconds = Math.max(told ?? 0, Math.min(0.1 * 2 ** attempt, 5));
+        await new Promise((resolve) => setTimeout(resolve, seconds * (1000 + Math.random() * 500)));
       }
     }
   }

@@ -29,9 +29,14 @@ func (d Data) conflicts(embedded bool) []error {
 	return nil
 }
 
+// AdoptsForNobody tells whether threads that are adopted would belong to an owner whom no token names.
+func (c Config) AdoptsForNobody() bool { return c.Data.forNobody(c.Auth.asks()) }
+
+func (d Data) forNobody(asks bool) bool { return d.AdoptOwner == "" && asks }
+
 // warnings tell of threads that nobody would see.
 func (d Data) warnings(asks bool) []string {
-	if d.Adopt && d.AdoptOwner == "" && asks {
+	if d.Adopt && d.forNobody(asks) {
 		return []string{"REDIS_ADOPT_OWNER is not set: with AUTH_MODE adopted threads belong to an owner whom no token names, so that nobody sees them"}
 	}
 	return nil

@@ -283,6 +283,12 @@ var sources = []struct {
 			{"name":"s","args":"{\"a\":1,\"a\":2}","id":"c1","error":null,"type":"invalid_tool_call"},{"name":"s","args":"{\"a\":\"\\ud800\"}","id":"c2","error":null,"type":"invalid_tool_call"}]}}`},
 	},
 	{
+		name: "an item of OpenAI's responses", format: Flat, stored: store.Human, text: "hi",
+		raw:    `{"type":"message","role":"user","content":"hi"}`,
+		others: map[Format]string{JavaScript: `{"type":"human","data":{"content":"hi","id":"made","type":"message"}}`},
+		cannot: map[Format]string{Python: "type", OpenAI: "type"},
+	},
+	{
 		name: "more around a constructor", stored: store.Human, text: "hi", isConstructs: true,
 		raw:    `{"lc":1,"type":"constructor","id":["langchain_core","messages","HumanMessage"],"kwargs":{"content":"hi"},"more":1}`,
 		cannot: map[Format]string{JavaScript: "more", Python: "more", Flat: "more", OpenAI: "more"},
@@ -407,6 +413,27 @@ func TestMessagesOfTheAPI(t *testing.T) {
 	require.EqualError(t, err, "message m1 has the type other, which OPENAI cannot say")
 	other := &store.Message{MessageID: "m1", Type: store.Other, Content: json.RawMessage(`"x"`)}
 	assert.JSONEq(t, `{"type":"other","content":"x","id":"m1"}`, render(t, other, Flat))
+	other.ToolCalls, other.Usage = []store.MessageToolCall{{ID: &id, Name: "s", Args: json.RawMessage(`{}`)}}, &store.Usage{TotalTokens: 1}
+	assert.JSONEq(t, `{"type":"other","content":"x","id":"m1","tool_calls":[{"id":"c1","type":"tool_call","name":"s","args":{}}],
+		"usage_metadata":{"input_tokens":0,"output_tokens":0,"total_tokens":1}}`, render(t, other, Flat))
+}
+
+// What OpenAI does not know, and programs write into its messages all the same, is not stored twice.
+func TestSourcesAreShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1000)
+	for _, raw := range []string{
+		`{"role":"critic","content":"` + long + `"}`,
+		`{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"` + long + `"}}]}`,
+		`{"role":"assistant","content":"` + long + `","response_metadata":{"a":1},"tool_calls":[{"id":"c","type":"function","function":{"name":"a","arguments":"{}"}}]}`,
+		`{"role":"assistant","content":"` + long + `","refusal":"no","more":1}`,
+	} {
+		m := parse(t, raw)
+		assert.Less(t, len(m.Source), 100, "%s", m.Source)
+		_, source, err := sourceOf(throughTheStore(t, m))
+		require.NoError(t, err)
+		assert.Equal(t, normalText(t, raw), normalText(t, string(source)))
+	}
 }
 
 func TestParseRefuses(t *testing.T) {
@@ -473,21 +500,65 @@ func TestRemove(t *testing.T) {
 
 func TestChanged(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ raw, format, want string }{
-		{`{"type":"human","data":{"content":"a","kept":1,"additional_kwargs":{}}}`, "JAVASCRIPT", `{"type":"human","data":{"content":"new","kept":1,"additional_kwargs":{}}}`},
-		{`{"role":"user","content":"a","more":[1]}`, "OPENAI", `{"role":"user","content":"new","more":[1]}`},
-		{`{"type":"event","data":{"content":7,"x":1}}`, "PYTHON", `{"type":"event","data":{"content":"new","x":1}}`},
+	name, id := "ann", "c1"
+	content := func(m *store.Message) { m.Content = json.RawMessage(`"new"`) }
+	metadata := func(m *store.Message) { m.Metadata = json.RawMessage(`{"a":1}`) }
+	for raw, c := range map[string]struct {
+		change func(*store.Message)
+		format Format
+		want   string
+	}{
+		`{"type":"human","data":{"content":"a","kept":1,"additional_kwargs":{}}}`: {content, JavaScript, `{"type":"human","data":{"content":"new","kept":1,"additional_kwargs":{}}}`},
+		`{"role":"user","content":"a","more":[1]}`:                                {content, OpenAI, `{"role":"user","content":"new","more":[1]}`},
+		`{"type":"event","data":{"content":7,"x":1}}`:                             {content, JavaScript, `{"type":"event","data":{"content":"new","x":1}}`},
+		`{"role":"critic","content":"a","more":1}`:                                {content, OpenAI, `{"role":"critic","content":"new","more":1}`},
+		`{"role":"critic","content":"b"}`:                                         {content, Python, `{"type":"chat","data":{"type":"chat","role":"critic","content":"new","id":"made","name":null,"additional_kwargs":{},"response_metadata":{}}}`},
+		// Where OpenAI has no place for the change, the message is one of LangChain's, whole.
+		`{"role":"user","content":"a","more":17}`: {metadata, Flat, `{"type":"human","content":"a","id":"made","more":17,"additional_kwargs":{"a":1}}`},
+		`{"role":"assistant","content":"","additional_kwargs":{"b":1},"tool_calls":[{"id":"c","type":"function","function":{"name":"s","arguments":"{}"}}]}`: {
+			metadata, Flat, `{"type":"ai","content":"","id":"made","additional_kwargs":{"a":1},"tool_calls":[{"id":"c","type":"tool_call","name":"s","args":{}}]}`,
+		},
+		`{"role":"user","content":[{"type":"image","source":{}}],"more":17}`: {
+			func(m *store.Message) { m.Name = &name }, OpenAI, `{"role":"user","content":[{"type":"image","source":{}}],"more":17,"name":"ann"}`,
+		},
+		`{"role":"system","content":"a"}`: {
+			func(m *store.Message) { m.Metadata = json.RawMessage(`{"__openai_role__":"developer"}`) }, OpenAI, `{"role":"developer","content":"a"}`,
+		},
+		`{"type":"ai","content":"a","usage_metadata":{"input_tokens":1,"output_tokens":2,"total_tokens":3,"input_token_details":{"x":1}}}`: {
+			func(m *store.Message) { m.Usage = &store.Usage{InputTokens: 1, OutputTokens: 4, TotalTokens: 5} }, Flat,
+			`{"type":"ai","content":"a","usage_metadata":{"input_tokens":1,"output_tokens":4,"total_tokens":5,"input_token_details":{"x":1}}}`,
+		},
+		`{"type":"event","content":"a","x":1}`: {
+			func(m *store.Message) {
+				m.ToolCalls = []store.MessageToolCall{{ID: &id, Name: "s", Args: json.RawMessage(`{}`)}}
+			}, Flat, `{"type":"event","content":"a","x":1,"tool_calls":[{"id":"c1","type":"tool_call","name":"s","args":{}}]}`,
+		},
 	} {
-		before := parse(t, c.raw)
+		before := parse(t, raw)
 		after := *before
-		after.Content = json.RawMessage(`"new"`)
-		require.NoError(t, Changed(before, &after))
-		format := Format(c.format)
-		if before.Type == store.Other {
-			format = JavaScript
-		}
-		assert.Equal(t, normalText(t, c.want), render(t, throughTheStore(t, &after), format), c.raw)
+		c.change(&after)
+		require.NoError(t, Changed(before, &after), raw)
+		assert.Equal(t, normalText(t, c.want), render(t, throughTheStore(t, &after), c.format), raw)
 	}
+}
+
+// What would make a message unreadable, or lose some of it, is refused, and nothing is changed.
+func TestChangedRefuses(t *testing.T) {
+	t.Parallel()
+	before := parse(t, `{"type":"tool","data":{"type":"tool","content":"a","tool_call_id":"c"}}`)
+	after := *before
+	after.ToolCallID = nil
+	var wrong *InvalidError
+	require.ErrorAs(t, Changed(before, &after), &wrong)
+	assert.Equal(t, ".data.tool_call_id", wrong.Path)
+
+	before = parse(t, `{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"custom","custom":{"name":"a","input":"x"}}]}`)
+	after = *before
+	after.Metadata = json.RawMessage(`{"a":1}`)
+	var cannot *CannotSayError
+	require.ErrorAs(t, Changed(before, &after), &cannot)
+	assert.Equal(t, "tool_calls[0].type", cannot.Field)
+	assert.Equal(t, before.Source, after.Source)
 }
 
 func FuzzParse(f *testing.F) {

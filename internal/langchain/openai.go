@@ -19,44 +19,77 @@ var openAIParts = map[string]bool{"text": true, "image_url": true, "input_audio"
 // openAI gives a message as OpenAI has it. It has no place for ids of messages, which are the API's own; everything else that it has
 // none for cannot be said.
 func (m *message) openAI() (object, error) {
-	o := object{"content": m.content}
-	if err := m.openAIRole(o); err != nil {
+	if err := m.openAICannot(); err != nil {
 		return nil, err
+	}
+	return m.openAIAsFar(), nil
+}
+
+// openAIAsFar gives of a message what OpenAI can say, without what it cannot.
+func (m *message) openAIAsFar() object {
+	o := object{"content": m.content}
+	if role := m.openAIRole(); role != "" {
+		o["role"] = text(role)
+	}
+	if kwargs, _ := asObject(m.additionalKwargs); m.kind == kindAI {
+		for _, key := range openAIKwargs {
+			set(o, key, nonNull(kwargs[key]))
+		}
+	}
+	set(o, "name", m.name)
+	set(o, "tool_call_id", m.toolCallID)
+	if calls, err := m.openAICalls(); err == nil && len(calls) > 0 {
+		o["tool_calls"] = mustEncode(calls)
+		if m.kind == kindAI && string(m.content) == emptyText {
+			o["content"] = json.RawMessage("null")
+		}
+	}
+	return o
+}
+
+// openAIKwargs are the fields of OpenAI that LangChain keeps among the additional ones.
+var openAIKwargs = []string{"function_call", "refusal", "audio"}
+
+// openAIRole gives the role; empty where OpenAI has none for it.
+func (m *message) openAIRole() string {
+	if m.kind == kindChat {
+		role, _ := asText(m.role)
+		return role
+	}
+	if kwargs, _ := asObject(m.additionalKwargs); m.kind == kindSystem && string(kwargs[roleKwarg]) == `"developer"` {
+		return "developer"
+	}
+	return openAIRoles[m.kind]
+}
+
+// openAICannot gives the first thing that OpenAI cannot say of a message; nil where there is none.
+func (m *message) openAICannot() error {
+	if err := m.openAICannotRole(); err != nil {
+		return err
 	}
 	if err := m.openAIContent(); err != nil {
-		return nil, err
+		return err
 	}
 	if status, ok := asText(m.status); ok && status != "success" {
-		return nil, m.cannot(OpenAI, "status")
+		return m.cannot(OpenAI, "status")
 	}
 	for _, f := range []struct {
 		name  string
 		value json.RawMessage
 	}{{"response_metadata", m.responseMetadata}, {"usage_metadata", m.usage}, {"artifact", m.artifact}} {
 		if !isEmpty(f.value) {
-			return nil, m.cannot(OpenAI, f.name)
+			return m.cannot(OpenAI, f.name)
 		}
 	}
 	for _, others := range []object{m.envelope, m.extra} {
 		for _, key := range others.keys() {
 			if !isNull(others[key]) && !isDefault(key, others[key]) {
-				return nil, m.cannot(OpenAI, key)
+				return m.cannot(OpenAI, key)
 			}
 		}
 	}
-	set(o, "name", m.name)
-	set(o, "tool_call_id", m.toolCallID)
-	calls, err := m.openAICalls()
-	if err != nil {
-		return nil, err
-	}
-	if len(calls) > 0 {
-		o["tool_calls"] = mustEncode(calls)
-		if string(m.content) == emptyText {
-			o["content"] = json.RawMessage("null")
-		}
-	}
-	return o, nil
+	_, err := m.openAICalls()
+	return err
 }
 
 // isDefault tells whether a field that LangChain once wrote into all messages says nothing.
@@ -64,35 +97,28 @@ func isDefault(key string, value json.RawMessage) bool {
 	return key == "example" && string(value) == "false"
 }
 
-// openAIRole sets the role, and the fields that LangChain keeps for OpenAI among the additional ones.
-func (m *message) openAIRole(o object) error {
-	role, known := openAIRoles[m.kind]
-	switch {
-	case m.kind == kindChat:
-		role, known = asText(m.role)
-		if k := kindOf(role); known && (role == "" || k == kindTool || k == kindFunction || k == kindRemove) {
+// openAICannotRole is openAICannot for the role, and for the additional fields, among which LangChain keeps those of OpenAI.
+func (m *message) openAICannotRole() error {
+	switch role, isText := asText(m.role); {
+	case m.kind == kindChat && isText:
+		if k := kindOf(role); role == "" || k == kindTool || k == kindFunction || k == kindRemove {
 			return m.cannot(OpenAI, "the role "+role) // these have more than a content
 		}
-	case m.role != nil:
+	case m.kind != kindChat && m.role != nil:
 		return m.cannot(OpenAI, "role")
-	}
-	if !known {
+	case openAIRoles[m.kind] == "":
 		return m.cannotType(OpenAI)
 	}
 	kwargs, _ := asObject(m.additionalKwargs)
 	for _, key := range kwargs.keys() {
 		switch value := kwargs[key]; {
-		case key == roleKwarg && m.kind == kindSystem && string(value) == `"developer"`:
-			role = "developer"
-		case m.kind == kindAI && (key == "function_call" || key == "refusal" || key == "audio"):
-			set(o, key, nonNull(value))
-		case m.kind == kindAI && key == "tool_calls" && m.areCalls(value):
-			// what LangChain has read its tool_calls from
+		case key == roleKwarg && m.openAIRole() == "developer":
+		case m.kind == kindAI && slices.Contains(openAIKwargs, key):
+		case m.kind == kindAI && key == "tool_calls" && m.areCalls(value): // what LangChain has read its tool_calls from
 		default:
 			return m.cannot(OpenAI, "additional_kwargs."+key)
 		}
 	}
-	o["role"] = text(role)
 	return nil
 }
 

@@ -193,7 +193,7 @@ func hasFunctions(raw json.RawMessage) bool {
 // openAIFields puts fields of OpenAI where LangChain has them.
 func (r *reader) openAIFields(o object) {
 	kwargs := object{}
-	for _, name := range []string{"function_call", "refusal", "audio"} {
+	for _, name := range openAIKwargs {
 		if value := o.take(name); !isNull(value) {
 			kwargs[name] = value
 		}

@@ -73,7 +73,7 @@ func (m *message) typeIn(format Format) string {
 // other gives a message of an unknown type, which only the forms that name it the same can say.
 func (m *message) other(format Format) (object, error) {
 	if m.form == "" { // of the API itself
-		return m.known(format, pythonNames[m.kind]), nil
+		return m.known(format, pythonNames[m.kind])
 	}
 	return nil, m.cannotType(format)
 }
@@ -86,18 +86,19 @@ func (m *message) cannotType(format Format) error {
 	return m.cannot(format, "the type "+name)
 }
 
-func (m *message) known(format Format, name string) object {
-	fields := object{"content": m.content, "id": text(m.id)}
-	set(fields, "name", m.name)
-	set(fields, "additional_kwargs", m.additionalKwargs)
-	set(fields, "response_metadata", m.responseMetadata)
+// known gives a message of the API itself of the type OTHER. No LangChain writes defaults into one that it does not know.
+func (m *message) known(format Format, name string) (object, error) {
+	fields, err := m.fields(Flat)
+	if err != nil {
+		return nil, err
+	}
 	if format != JavaScript {
 		fields["type"] = text(name)
 	}
 	if format == Flat {
-		return fields
+		return fields, nil
 	}
-	return object{"type": text(name), "data": mustEncode(fields)}
+	return object{"type": text(name), "data": mustEncode(fields)}, nil
 }
 
 // fields gives the fields of a message as LangChain has them.
@@ -125,7 +126,7 @@ func (m *message) fields(format Format) (object, error) {
 		o["invalid_tool_calls"] = mustEncode(m.invalidCalls)
 	}
 	for _, key := range m.extra.keys() {
-		if o[key] != nil {
+		if o[key] != nil || key == "type" && format != JavaScript && !isNull(m.extra[key]) { // where the others have their own
 			return nil, m.cannot(format, key)
 		}
 		o[key] = m.extra[key]

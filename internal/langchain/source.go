@@ -89,11 +89,15 @@ func (k kept) source(m *store.Message) (json.RawMessage, error) {
 // errNoForm says that what was kept is of a form that there is not.
 var errNoForm = errors.New("langchain: unknown form")
 
-// baseOf gives the stored fields of a message in a form.
+// baseOf gives the stored fields of a message in a form; in OpenAI's as far as that can say them, since programs write there what OpenAI does not
+// know: roles, blocks of other makers, LangChain's fields.
 func baseOf(m *store.Message, f form) (object, error) {
 	format, ok := formats[f]
 	if !ok {
 		return nil, errNoForm
+	}
+	if format == OpenAI {
+		return fromStored(m).openAIAsFar(), nil
 	}
 	o, err := fromStored(m).object(format)
 	if err == nil && f == constructor {
@@ -139,49 +143,4 @@ func (p *patch) apply(o object) {
 	for _, key := range p.Unset {
 		delete(o, key)
 	}
-}
-
-// changeable are the fields of a source that tell what the API has fields for, by the forms that have them.
-var changeable = []string{
-	"content", "name", "tool_calls", "invalid_tool_calls", "tool_call_id", "status", "additional_kwargs", "response_metadata", "usage_metadata",
-	"function_call", "refusal", "audio",
-}
-
-// Changed makes the source of a message tell what its fields were changed to: whatever else it has stays as it came.
-func Changed(before, after *store.Message) error {
-	f, source, err := sourceOf(before)
-	if err != nil || f == "" {
-		return err
-	}
-	was, err := baseOf(before, f)
-	var is object
-	if err == nil {
-		is, err = baseOf(after, f)
-	}
-	if err != nil {
-		after.Source = nil
-		return nil //nolint:nilerr // the form cannot say it: the fields of the API are all there is now
-	}
-	o, _ := asObject(source)
-	target, from, to := o, was, is
-	if name := inner[f]; name != "" {
-		target, from, to = fieldsIn(o, name), fieldsIn(was, name), fieldsIn(is, name)
-	}
-	for _, key := range changeable {
-		if bytes.Equal(from[key], to[key]) {
-			continue
-		}
-		if delete(target, key); to[key] != nil {
-			target[key] = to[key]
-		}
-	}
-	if name := inner[f]; name != "" {
-		o[name] = mustEncode(target)
-	}
-	raw, err := encode(o)
-	if err != nil {
-		return err
-	}
-	after.Source, err = difference(after, f, raw)
-	return err
 }

@@ -50,17 +50,31 @@ func (c *call) thread() {
 	c.checkID(at("path", "thread_id"), id)
 }
 
+// query takes a parameter out of the query, the last one of its name as FastAPI does. A query that cannot be read is refused whole: a
+// parameter that was dropped would be its default, and a cleanup would delete what nobody has asked for.
+func (c *call) query(name string) (value string, given bool) {
+	values, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		c.wrong(at("query"), "value_error", "Value error, give the parameters percent-encoded, with & between them")
+	}
+	of := values[name]
+	if len(of) == 0 {
+		return "", false
+	}
+	return of[len(of)-1], true
+}
+
 // number takes a whole number out of the query; fallback is what it is where it is left out, nil for a number that must be there.
 func (c *call) number(name string, fallback *int, low, high int) int {
-	query := c.r.URL.Query()
-	if !query.Has(name) {
+	text, given := c.query(name)
+	if !given {
 		if fallback == nil {
 			c.missing(at("query", name))
 			return 0
 		}
 		return *fallback
 	}
-	n, ok := wholeNumber(query.Get(name))
+	n, ok := wholeNumber(text)
 	if !ok {
 		c.wrong(at("query", name), "int_parsing", "Input should be a valid integer, unable to parse string as an integer")
 		return 0
@@ -71,12 +85,10 @@ func (c *call) number(name string, fallback *int, low, high int) int {
 
 // pattern takes the glob out of the query.
 func (c *call) pattern() string {
-	query := c.r.URL.Query()
-	if !query.Has("pattern") {
-		return "*"
-	}
-	pattern := query.Get("pattern")
+	pattern, given := c.query("pattern")
 	switch {
+	case !given:
+		return "*"
 	case pattern == "":
 		c.wrong(at("query", "pattern"), "string_too_short", "String should have at least 1 character")
 	case len(pattern) > bounds.PatternBytes:

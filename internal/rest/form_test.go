@@ -129,7 +129,7 @@ func TestKindOf(t *testing.T) {
 		assert.Equal(t, kind, kindOf(s))
 		assert.Equal(t, typeOf[kind] == "", s.ResponseMetadata != nil, kind)
 	}
-	for _, foreign := range []string{`{}`, `{"message_type":5}`, `{"message_type":null}`, `{"x":"message_type"}`} {
+	for _, foreign := range []string{`{}`, `{"message_type":5}`, `{"message_type":null}`, `{"x":"message_type"}`, `{"message_type":""}`, `{"message_type":"a\nb"}`} {
 		assert.Equal(t, "other", kindOf(&store.Message{Type: store.Other, ResponseMetadata: json.RawMessage(foreign)}), foreign)
 	}
 }

@@ -67,10 +67,14 @@ func (c *call) message(loc []any, o object) message {
 			c.checkID(place, m.id)
 		}
 	}
-	if size := len(m.content) + len(m.metadata); size > c.Limits.MessageBytes {
-		c.atMost(below(loc, "content"), size, c.Limits.MessageBytes)
-	}
+	c.atMost(below(loc, "content"), m.size(), c.Limits.MessageBytes)
 	return m
+}
+
+// size is that of the message in bytes, as GraphQL counts it.
+func (m message) size() int {
+	s := m.stored(func() string { return "" })
+	return s.Size()
 }
 
 // stored gives the message as the store takes it; newID makes the id of one that has none.
@@ -95,13 +99,13 @@ func (m message) is(s *store.Message) bool {
 		(m.id == "" || m.id == s.MessageID)
 }
 
-// kindOf gives the message_type of a stored message.
+// kindOf gives the message_type of a stored message. A word that could not be sent back, as GraphQL and old documents may have it, is none.
 func kindOf(s *store.Message) string {
 	if s.Type == store.Other && bytes.Contains(s.ResponseMetadata, []byte(ownWord)) {
 		var own struct {
 			Kind *string `json:"message_type"`
 		}
-		if json.Unmarshal(s.ResponseMetadata, &own) == nil && own.Kind != nil {
+		if json.Unmarshal(s.ResponseMetadata, &own) == nil && own.Kind != nil && bounds.ID(*own.Kind) == "" {
 			return *own.Kind
 		}
 	}

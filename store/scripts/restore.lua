@@ -4,7 +4,7 @@
 -- ARGV: 1 owner, 2 thread id, 3 'replace' to put it in the place of a thread that is there, 4 how many messages and empty places were put
 --       aside, 5 how many of them are messages, 6 an epoch for a thread that takes the place of one with the epoch of the record,
 --       7 how many fields of the record follow, in pairs; then the changes of its messages (store/edits.go)
--- Reply: {'OK'}  {'REPLACED'}  {'SAME'} this very thread is there, at the same version  {'EXISTS'} another one is
+-- Reply: {'OK'}  {'REPLACED'}  {'SAME'} this very thread is there, as of the same change  {'EXISTS'} another one is
 --        {'EXPIRED'} its time has come  {'LOST'} not all that was put aside is there
 
 local owner, id, mode, places, messages = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -23,7 +23,8 @@ local function done(status)
   return {status}
 end
 local thread = load(at)
-if thread and thread.epoch == fresh.epoch and thread.version == fresh.version then
+if thread and thread.epoch == fresh.epoch and thread.version == fresh.version and thread.updated == tonumber(r.updated) and
+  thread.seq == fresh.seq and thread.edits == fresh.edits then
   return done('SAME')
 end
 if fresh.expires <= at then

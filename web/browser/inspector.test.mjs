@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { furnish, long } from './fixture.mjs';
 import { add, ask, launch, none, trouble, visit } from './page.mjs';
 import { small } from './png.mjs';
-import { redis, serve } from './server.mjs';
+import { fileFor, redis, serve } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const limit = { timeout: 90_000 };
@@ -413,16 +413,18 @@ test('the page works where only its own operations are executed', limit, async (
   await message(page, 2).getByText('second').waitFor();
 });
 
-test('where data is in memory alone, the page says so until that is read', limit, async (t) => {
-  const server = await serve(t, {});
-  const { page } = await visit(t, browser, { base: server.base, path: 'threads' });
-  await page.getByText('data is in memory only').waitFor();
-  await page.getByRole('button', { name: 'Understood' }).click();
-  await page.getByText('data is in memory only').waitFor({ state: 'detached' });
-  await page.reload();
-  await page.getByText('No threads yet.').waitFor();
-  assert.equal(await page.getByText('data is in memory only').count(), 0);
-});
+for (const [kept, file, said] of [['nowhere', false, 'is gone when it ends'], ['in a file', true, 'is saved to EMBEDDED_FILE']]) {
+  test(`where the embedded Redis is kept ${kept}, the page says so until that is read`, limit, async (t) => {
+    const server = await serve(t, file ? { EMBEDDED_FILE: fileFor(t) } : {});
+    const { page } = await visit(t, browser, { base: server.base, path: 'threads' });
+    await page.getByText(said).waitFor();
+    await page.getByRole('button', { name: 'Understood' }).click();
+    await page.getByText(said).waitFor({ state: 'detached' });
+    await page.reload();
+    await page.getByText('No threads yet.').waitFor();
+    assert.equal(await page.getByText(said).count(), 0);
+  });
+}
 
 test('who must show a token is asked for it, and has it in this tab alone', limit, async (t) => {
   const token = randomUUID();

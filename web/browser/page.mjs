@@ -61,37 +61,45 @@ export async function trouble({ page, seen }) {
 /** What `trouble` gives where there was none. */
 export const none = { console: [], elsewhere: [], policy: [] };
 
+/** The editors of the playground, by the names that GraphiQL gives their contents. */
+const files = { query: 'operation.graphql', variables: 'variables.json', headers: 'request-headers.json', response: 'response.json' };
+
 /** Waits until GraphiQL stands and has fetched the schema. */
 export async function ready(page) {
-  await page.locator('.graphiql-query-editor .CodeMirror').waitFor();
-  await page.waitForFunction(() => !document.querySelector('[aria-label="Re-fetch GraphQL schema"]').disabled);
+  await page.locator('.graphiql-query-editor .monaco-editor .view-lines').waitFor();
+  await page.waitForFunction(() => document.querySelector('[aria-label^="Re-fetch GraphQL schema"]')?.disabled === false);
+}
+
+/** What is in an editor of the playground. Only a part of it may be in the page: Monaco renders what can be seen. */
+export function text(page, editor) {
+  return page.evaluate((file) => {
+    const model = window.__MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith(file));
+    return model.getValue();
+  }, files[editor]);
+}
+
+/** Types something over what is in an editor of the playground that can be seen. */
+export async function type(page, place, content) {
+  await page.locator(`${place} .graphiql-editor:not(.hidden) .view-lines, ${place}.graphiql-editor:not(.hidden) .view-lines`).first().click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
+  await page.keyboard.insertText(content);
 }
 
 /** Types an operation over what is in the editor, and runs it: all by the keyboard. */
 export async function run(page, operation) {
-  await page.locator('.graphiql-query-editor .CodeMirror').click();
-  await page.keyboard.press('Control+A');
-  await page.keyboard.press('Delete');
-  await page.keyboard.insertText(operation);
-  await execute(page);
-}
-
-/** Runs what has been typed, once GraphiQL has parsed it: until 0.1 s after the last key, it runs by what was there before. */
-export async function execute(page) {
-  await page.waitForFunction(() => {
-    const editor = document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror;
-    return editor.documentAST?.loc.source.body === editor.getValue();
-  });
+  await type(page, '.graphiql-query-editor', operation);
   await page.keyboard.press('Control+Enter');
 }
 
-/** Waits until the response matches, and gives its text. What does not fit into its pane is not in the page: ask for little. */
+/** Waits until the response matches, and gives its text. */
 export async function response(page, pattern) {
-  const pane = page.locator('.graphiql-response .CodeMirror-code');
-  await pane.filter({ hasText: pattern }).waitFor().catch(async () => {
-    assert.match(await pane.innerText(), pattern);
-  });
-  return pane.innerText();
+  for (let tries = 0; tries < 300; tries++) {
+    const found = await text(page, 'response');
+    if (pattern.test(found)) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.match(await text(page, 'response'), pattern);
 }
 
 /** Asks the server at `base` outside of the browser. */

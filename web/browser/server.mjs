@@ -33,6 +33,13 @@ async function answers(check) {
   throw new Error('the server did not start');
 }
 
+/** Gives the name of a file that is not there yet, in a folder that is gone with the test. */
+export function fileFor(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'agentstate-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'threads.ndjson');
+}
+
 /** Starts a Redis that is gone with the test. Gives its URL. */
 export async function redis(t) {
   const folder = mkdtempSync(join(tmpdir(), 'agentstate-'));

@@ -4,12 +4,12 @@
 //
 // dist/documents.json is a manifest of the page's operations for TRUSTED_DOCUMENTS_FILE. dist/SOURCES is the sum of all that the
 // build reads of this folder, by which a test knows without npm that nothing was changed and not built.
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { licenses, packageOf } from '../licenses.mjs';
-import { hashedName, sha256, write } from '../pack.mjs';
+import { hashedName, sha256, sources, write } from '../pack.mjs';
 import { documents } from './src/operations.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -46,18 +46,8 @@ const operations = [...documents(readFileSync(join(here, 'src/operations.graphql
 });
 const manifest = JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations }, null, 2);
 
-function* sources(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* sources(path);
-    else yield path;
-  }
-}
-const read = [join(here, 'index.html'), join(here, 'vite.config.ts'), ...sources(join(here, 'src'))];
-const sums = read.map((path) => `${sha256(readFileSync(path))}  ${relative(here, path).replaceAll('\\', '/')}\n`);
-
 write(process.argv[2] ?? join(here, 'dist'), Buffer.from(page), assets, [
   ['LICENSES.txt', assets.get('licenses.txt')],
   ['documents.json', Buffer.from(`${manifest}\n`)],
-  ['SOURCES', Buffer.from(sums.sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1)).join(''))],
+  ['SOURCES', sources(here, ['index.html', 'vite.config.ts'])],
 ]);

@@ -83,7 +83,7 @@ export interface Operations {
   Server: [
     Record<string, never>,
     // A Float may come as it was written: see json.ts.
-    { health: { version: string; environment: string; timestamp: unknown; redis: { mode: string } } },
+    { health: { version: string; environment: string; timestamp: unknown; redis: { mode: string; warnings: string[] } } },
   ];
   Threads: [
     { first: number; after?: string | null; filter?: { threadIdPattern?: string; lastUpdatedAfter?: string } },

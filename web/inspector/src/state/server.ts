@@ -7,7 +7,7 @@ import { adjust } from './clock';
 interface Facts {
   version: string;
   environment: string;
-  redis: { mode: string };
+  redis: { mode: string; warnings: string[] };
 }
 
 export const server = {

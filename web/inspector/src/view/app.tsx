@@ -77,18 +77,17 @@ export function App() {
   );
 }
 
-// Says that nothing here outlives the process, until the reader has read it: once per browser tab, and for both pages.
+// Says what a server without a Redis of its own says of its data, until the reader has read it: once per browser tab, and for both pages.
 function Memory() {
-  if (warned.value || server.facts.value?.redis.mode !== 'EMBEDDED') return null;
+  const redis = server.facts.value?.redis;
+  if (warned.value || redis?.mode !== 'EMBEDDED' || redis.warnings.length === 0) return null;
   const dismiss = () => {
     sessionStorage.setItem('agentstate:notice-dismissed', 'yes');
     warned.value = true;
   };
   return (
     <div class="memory" role="status">
-      <p>
-        This server runs its embedded Redis: data is in memory only, and gone when the process ends. Set <code>REDIS_HOST</code> to keep it.
-      </p>
+      <p>{redis.warnings.join(' ')}</p>
       <button type="button" class="plain" onClick={dismiss}>
         Understood
       </button>
