@@ -2014,7 +2014,8 @@ enum MessageReducer {
   """
   As LangGraph's ` + "`" + `add_messages` + "`" + ` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
   and one of the type ` + "`" + `remove` + "`" + ` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
-  ` + "`" + `__remove_all__` + "`" + `.
+  ` + "`" + `__remove_all__` + "`" + `. Messages that are removed with all and added again just as they are, from the first one on, stay where they are, so that
+  a call which is sent again changes nothing.
   """
   ADD_MESSAGES
 }
@@ -2305,8 +2306,9 @@ type Mutation {
     input: UpdateMessageInput!
   ): UpdateMessagePayload!
   """
-  Deletes a message. Its ` + "`" + `seq` + "`" + ` stays empty, and the cursors of all others hold; its id may be used again. Its tool calls, or the calls that it
-  answers, stay where they are: delete them too where a model is to read the thread.
+  Deletes a message. Its ` + "`" + `seq` + "`" + ` stays empty, and all cursors hold, its own too; its id may be used again. One that is gone already is
+  NOT_FOUND, behind a lost answer too. Its tool calls, or the calls that it answers, stay where they are: delete them too where a model is to
+  read the thread.
   """
   deleteMessage(
     "Which message."

@@ -757,7 +757,8 @@ const (
 	MessageReducerAppend MessageReducer = "APPEND"
 	// As LangGraph's `add_messages` does: a message whose id is there takes its place, one without an id or with another one goes behind the others,
 	// and one of the type `remove` removes that of its id (NOT_FOUND where there is none), or all that came before it where its id is
-	// `__remove_all__`.
+	// `__remove_all__`. Messages that are removed with all and added again just as they are, from the first one on, stay where they are, so that
+	// a call which is sent again changes nothing.
 	MessageReducerAddMessages MessageReducer = "ADD_MESSAGES"
 )
 

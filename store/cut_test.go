@@ -306,6 +306,26 @@ func TestPageOfAThreadWithEmptyPlaces(t *testing.T) {
 	})
 }
 
+// A thread whose oldest messages are trimmed all the time is forked all the same: the fork is of the instant in which it began.
+func TestForkWhileTrimmed(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		s := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 400, true })
+		th := s.For("ann")
+		mustCreate(t, th, "one", numbered(1, 400)...)
+		next := 401
+		s.rdb.AddHook(before{"stage", func() {
+			mustAppend(t, s.For("ann"), "one", numbered(next, 40)...)
+			next += 40
+		}})
+		got, err := th.Fork(t.Context(), "one", "two", Fork{}, &everything)
+		require.NoError(t, err)
+		assert.Equal(t, [3]int{0, 400, 400}, [3]int{got.Base, got.Seq, got.MessageCounts.Total})
+		assert.Greater(t, mustGet(t, th, "one").Base, 40)
+		nothingStaged(t, s)
+		assertSound(t, s)
+	})
+}
+
 // A fork that is refused brings nothing, and leaves nothing behind.
 func TestForkRefusedLeavesNothing(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {

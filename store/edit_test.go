@@ -136,17 +136,19 @@ func TestEditRefuses(t *testing.T) {
 // duplicates, and what the doctor says.
 func TestEditsAgainstModel(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
-		s := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 60, true })
-		th := s.For("ann")
+		trimming := e.open(t, func(o *Options) { o.MaxThreadMessages, o.Trim = 60, true })
 		rounds := 120
 		if testing.Short() {
 			rounds = 30
 		}
-		for seed := range uint64(3) {
+		for seed := range uint64(4) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
 			id := fmt.Sprintf("thread %d", seed)
+			m, th := &modelThread{most: 60}, trimming.For("ann")
+			if seed%2 == 1 { // one that is never full
+				m, th = &modelThread{most: 100_000}, twin(t, trimming, func(o *Options) { o.MaxThreadMessages, o.Trim = 100_000, false }).For("ann")
+			}
 			mustCreate(t, th, id)
-			m := &modelThread{most: 60}
 			for range rounds {
 				m.change(t, rnd, th, id)
 				state := mustGet(t, th, id)
@@ -155,7 +157,7 @@ func TestEditsAgainstModel(t *testing.T) {
 				m.comparePages(t, rnd, th, id, state)
 			}
 		}
-		assertSound(t, s)
+		assertSound(t, trimming)
 	})
 }
 
@@ -179,7 +181,10 @@ func (m *modelThread) change(t *testing.T, rnd *rand.Rand, th *Threads, id strin
 	t.Helper()
 	var steps []Step
 	if rnd.IntN(6) == 0 {
-		after := m.seq - rnd.IntN(12)
+		after := max(0, m.seq-rnd.IntN(12))
+		if rnd.IntN(6) == 0 {
+			after = 0
+		}
 		steps = append(steps, TruncateAfter(after))
 		m.messages = slices.DeleteFunc(m.messages, func(one *Message) bool { return one.Seq > after })
 	}
@@ -215,10 +220,7 @@ func (m *modelThread) change(t *testing.T, rnd *rand.Rand, th *Threads, id strin
 // comparePages reads pages at random places.
 func (m *modelThread) comparePages(t *testing.T, rnd *rand.Rand, th *Threads, id string, state *AgentState) {
 	t.Helper()
-	if state.Seq == state.Base {
-		return
-	}
-	cursor := state.Base + rnd.IntN(state.Seq-state.Base+1)
+	cursor := state.Trimmed + rnd.IntN(state.Seq-state.Trimmed+1)
 	text := Cursor{Epoch: state.Epoch, Seq: cursor}.String()
 	n := rnd.IntN(8) + 1
 	var types []MessageType

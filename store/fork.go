@@ -92,7 +92,7 @@ func (t *Threads) fork(ctx context.Context, threadID, newID string, f Fork, r *R
 	} else if taken[0].Epoch != "" {
 		return nil, ErrExists
 	}
-	state, err := k.bringAndFinish(ctx, newID, f, seq, base, r)
+	state, err := k.bringAndFinish(ctx, threadID, newID, f, seq, base, r)
 	if err != nil {
 		t.store.unstage(ctx, k.list, k.ids)
 	}
@@ -100,13 +100,13 @@ func (t *Threads) fork(ctx context.Context, threadID, newID string, f Fork, r *R
 }
 
 // bringAndFinish brings the messages, and makes the thread of them where they are still those of one instant.
-func (k *forking) bringAndFinish(ctx context.Context, newID string, f Fork, seq, base int, r *Read) (*AgentState, error) {
-	if err := k.bring(ctx, base, seq); err != nil {
+func (k *forking) bringAndFinish(ctx context.Context, threadID, newID string, f Fork, seq, base int, r *Read) (*AgentState, error) {
+	if err := k.bring(ctx, threadID, base, seq); err != nil {
 		return nil, err
 	}
 	if now, err := k.read(ctx); err != nil {
 		return nil, err
-	} else if now["epoch"] != k.head["epoch"] || now["edits"] != k.head["edits"] || now["base"] != k.head["base"] {
+	} else if now["epoch"] != k.head["epoch"] || now["edits"] != k.head["edits"] {
 		return nil, errStageMoved
 	}
 	return k.finish(ctx, newID, f, seq, base, r)
@@ -129,47 +129,50 @@ func (k *forking) read(ctx context.Context) (map[string]string, error) {
 	return in.values, in.err
 }
 
-// bring brings the places behind base up to seq.
-func (k *forking) bring(ctx context.Context, base, seq int) error {
+// bring brings the places behind base up to seq. What is trimmed behind the reader's back does not matter: it is there at the first instant.
+func (k *forking) bring(ctx context.Context, threadID string, base, seq int) error {
+	epoch, ahead := Epoch(k.head["epoch"]), base
 	for batch := bringBatch; base+k.staged < seq; {
-		from := k.staged
-		elements, err := k.store.rdb.LRange(ctx, k.source.messages, int64(from), int64(min(from+batch, seq-base)-1)).Result()
-		if err != nil {
-			return translate(err)
-		}
-		if len(elements) == 0 {
-			return errStageMoved
-		}
-		bytes, ids := 0, make([]any, 0, 2*len(elements))
-		args := append(make([]any, 0, 3+3*len(elements)), k.staged, stageFor.Milliseconds(), len(elements))
-		for i, text := range elements {
-			e, err := parseElement(text)
-			if err != nil {
-				return err
-			}
-			if e.seq != base+from+i+1 {
-				return errStageMoved // the oldest were trimmed meanwhile
-			}
-			k.counts[e.letter]++
-			if e.letter != removedLetter {
-				ids = append(ids, e.id, e.seq)
-			}
-			args, bytes = append(args, text), bytes+len(text)
-		}
-		run := call{script: stageScript, keys: []string{k.list, k.ids}, args: append(args, ids...)}
-		status, reply, err := k.store.run(ctx, run, nil)
-		switch {
-		case err != nil:
+		from := base + k.staged + 1
+		p := &part{threadID: threadID, epoch: epoch, from: from, to: min(from+batch-1, seq), base: ahead}
+		if err := k.readParts(ctx, []*part{p}); err != nil {
 			return err
-		case status == "LOST":
-			return errStageMoved
-		case status != "OK":
-			return statusError(status, reply)
 		}
-		k.staged += len(elements)
-		batch = max(1, min(4*len(elements), bringBytes*len(elements)/max(bytes, 1), mostStaged))
+		if p.oldest.Epoch != epoch || p.base >= from || len(p.elements) != p.to-from+1 {
+			return errStageMoved
+		}
+		bytes, err := k.stage(ctx, p.elements)
+		if err != nil {
+			return err
+		}
+		ahead, batch = p.base, max(1, min(4*len(p.elements), bringBytes*len(p.elements)/max(bytes, 1), mostStaged))
 	}
 	return nil
+}
+
+// stage puts elements behind those that are staged, and tells how many bytes they have.
+func (k *forking) stage(ctx context.Context, elements []element) (bytes int, err error) {
+	ids := make([]any, 0, 2*len(elements))
+	args := append(make([]any, 0, 3+3*len(elements)), k.staged, stageFor.Milliseconds(), len(elements))
+	for _, e := range elements {
+		text := newElement(e.seq, strconv.FormatInt(e.arrival, 10), e.id, e.letter, e.body)
+		args, bytes = append(args, text), bytes+len(text)
+		if k.counts[e.letter]++; e.letter != removedLetter {
+			ids = append(ids, e.id, e.seq)
+		}
+	}
+	run := call{script: stageScript, keys: []string{k.list, k.ids}, args: append(args, ids...)}
+	status, reply, err := k.store.run(ctx, run, nil)
+	switch {
+	case err != nil:
+		return 0, err
+	case status == "LOST":
+		return 0, errStageMoved
+	case status != "OK":
+		return 0, statusError(status, reply)
+	}
+	k.staged += len(elements)
+	return bytes, nil
 }
 
 // finish makes the thread of what was brought.

@@ -87,6 +87,28 @@ func TestMove(t *testing.T) {
 	})
 }
 
+// The cursors of a thread whose oldest messages were removed, with their places, hold where it was brought to.
+func TestMoveOfWhatWasEmptied(t *testing.T) {
+	onEveryEngine(t, func(t *testing.T, e engine) {
+		from, to := e.open(t), e.open(t)
+		th := from.For("")
+		mustCreate(t, th, "one", numbered(1, 9)...)
+		mustEdit(t, th, "one", TruncateAfter(0))
+		mustAppend(t, th, "one", say("m10", "x"))
+		mustCreate(t, th, "two", numbered(1, 9)...)
+		mustEdit(t, th, "two", Remove("m1"), Remove("m2"))
+		imported(t, to, exported(t, from, Exporting{}), Importing{})
+		for id, want := range map[string][]int{"one": {10}, "two": {3, 4, 5, 6, 7, 8, 9}} {
+			epoch := mustGet(t, th, id).Epoch
+			page := readPage(t, to.For(""), id, Range{First: 10, After: Cursor{Epoch: epoch, Seq: 1}.String()})
+			require.NoError(t, page.Err)
+			assert.Equal(t, want, seqs(page.Messages))
+			assert.Equal(t, mustGet(t, th, id), mustGet(t, to.For(""), id))
+		}
+		requireSound(t, to)
+	})
+}
+
 func TestMoveSome(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, e engine) {
 		from, to := e.open(t), e.open(t)

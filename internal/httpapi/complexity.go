@@ -17,6 +17,9 @@ const (
 	largestPage = 1000
 )
 
+// pendingPrice is what the pending tool calls of a thread count: they are looked for among its last 1000 messages.
+const pendingPrice = 25
+
 // countPrice is what the totalCount of a list of threads counts: with a pattern it looks at very many.
 const countPrice = 1000
 
@@ -24,7 +27,8 @@ const countPrice = 1000
 //
 // The model is one that can be done by hand: an object counts 1, each item of a page counts 1, and so often as first, last or limit
 // say what is selected of it is read. Scalars come with their object. Lists without such an argument (plans, tool runs, the messages
-// of a mutation) are bounded in bytes where they are written, and count as one item. Objects of introspection count
+// of a mutation) are bounded in bytes where they are written, and count as one item; pending tool calls count pendingPrice more. A page that
+// cuts no tool call from its answers may be of the largest size, whatever was asked for. Objects of introspection count
 // introspectionPrice. A selection that @skip leaves out counts, and so
 // does each of two that GraphQL merges: the price can be read off the text and the variables.
 type complexity struct {
@@ -119,6 +123,8 @@ func (p *pricing) field(f *ast.Field) price {
 		return price{once: items * (1 + below.total())}
 	case paged:
 		return price{once: 1 + below.once + items*below.each}
+	case list && f.Name == "pendingToolCalls":
+		return price{each: pendingPrice + 1 + below.total()}
 	case list:
 		return price{each: 1 + below.total()}
 	case f.SelectionSet != nil:
@@ -140,6 +146,11 @@ func (p *pricing) items(f *ast.Field) (items float64, paged bool) {
 	for _, def := range f.Definition.Arguments {
 		switch def.Name {
 		case "first", "last", "limit":
+		case "wholeToolCalls":
+			if p.isTrue(f.Arguments.ForName(def.Name)) {
+				return largestPage, true
+			}
+			continue
 		default:
 			continue
 		}
@@ -156,6 +167,16 @@ func (p *pricing) items(f *ast.Field) (items float64, paged bool) {
 		items = defaultPage
 	}
 	return items, paged
+}
+
+// isTrue tells whether an argument is true, or may be.
+func (p *pricing) isTrue(argument *ast.Argument) bool {
+	if argument == nil {
+		return false
+	}
+	value, err := argument.Value.Value(p.variables)
+	given, ok := value.(bool)
+	return err != nil || ok && given
 }
 
 // number gives the value of an argument, a literal or a variable; null and none have no number.

@@ -64,6 +64,13 @@ func TestPrices(t *testing.T) {
 		"a variable for a default": {
 			document: `query($n: Int! = 3) { recentAgentStates(limit: $n) { id } }`, want: 3,
 		},
+		"pending calls": {document: `{ agentStates(first: 50) { nodes { pendingToolCalls { id } } } }`, want: 1 + 50*(1+pendingPrice+1)},
+		"whole calls":   {document: `{ agentState(threadId: "a") { messages(last: 7, wholeToolCalls: true) { nodes { text } } } }`, want: 1 + 1 + 1000},
+		"perhaps whole calls": {
+			document:  `query($w: Boolean!) { agentState(threadId: "a") { messages(last: 7, wholeToolCalls: $w) { nodes { text } } } }`,
+			variables: map[string]any{"w": true}, want: 1 + 1 + 1000,
+		},
+		"no whole calls":          {document: `{ agentState(threadId: "a") { messages(last: 7, wholeToolCalls: false) { nodes { text } } } }`, want: 1 + 1 + 7},
 		"beyond the largest page": {document: `{ agentStates(first: 2147483647) { nodes { id } } }`, want: 1 + 1000},
 		"less than one":           {document: `{ agentStates(first: -5) { nodes { id } } }`, want: 1},
 		"pages in pages": {
